@@ -1,0 +1,58 @@
+# Each target is described beside its name; `make help` shows them.
+JOB ?= flights
+ARGS ?=
+
+# Another Spark or Python that this shell is set up for would be used in place of the lane's.
+unexport SPARK_HOME PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
+
+bin := .venv/bin
+# In an environment: its commands come first, also for the processes that a test starts, and Spark finds Java.
+within = env PATH="$(CURDIR)/$(1)/bin:$$PATH" JAVA_HOME="$$(cat $(1)/java_home)"
+pytest := pytest -n 2 --dist loadgroup
+# What installs, and what builds PySpark (setuptools) and this repository.
+tools := uv setuptools hatchling editables
+# The same versions for every platform and Python, whatever this machine is.
+compile = $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
+
+.PHONY: help setup run check test test-emr7 bench build clean lock
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make the environment, and find or install Java (run, check, test and others do it first)
+	@scripts/setup.sh
+
+run: setup ## run a job: JOB=flights
+	@$(call within,.venv) lakegate run $(JOB)
+
+check: setup ## check format, lint, types and layers
+	$(bin)/ruff format --check . && $(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+
+test: setup ## test on Spark 4.1 and Delta 4.2: ARGS="-k merge" for some
+	@$(call within,.venv) $(pytest) $(ARGS)
+
+test-emr7: ## test on Spark 3.5 and Delta 3.3, as EMR 7 has them
+	@scripts/setup.sh emr7
+	@$(call within,.venv-emr7) $(pytest) $(ARGS)
+
+bench: setup ## measure what the framework adds to Spark's own time
+	@$(call within,.venv) python benchmarks/overhead.py
+
+build: setup ## build both wheels into dist/, without network
+	rm -rf dist
+	$(bin)/hatchling build -t wheel -d dist
+	cd jobs && ../$(bin)/hatchling build -t wheel -d ../dist
+
+lock: setup ## lock the versions that pyproject.toml allows: ARGS=--upgrade for the newest
+	$(compile) pyproject.toml -o requirements/main.txt --extra spark --group dev
+	$(compile) pyproject.toml -o requirements/emr7.txt --extra spark35 --group dev
+	$(compile) pyproject.toml -o requirements/runtime.txt && \
+		printf '%s\n' $(tools) | $(compile) - -o requirements/tools.txt --constraints requirements/main.txt
+
+clean: ## remove what make made, the local lake too; the environments stay
+	rm -rf lake dist build spark-warehouse metastore_db derby.log .hypothesis
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -path './.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,14 @@
+"""The one place that makes AWS clients; boto3 is imported when one is made, not before."""
+
+from typing import Any
+
+from framework.config import AwsSettings
+
+
+def client(service: str, settings: AwsSettings) -> Any:
+    """Make a client of an AWS service with adaptive retries; credentials come from boto3's own chain."""
+    import boto3
+    from botocore.config import Config
+
+    retries = Config(retries={"mode": "adaptive", "max_attempts": 10})
+    return boto3.client(service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=retries)

@@ -1,0 +1,88 @@
+"""What one batch is: frozen values that the run makes once and everything below passes on.
+
+A run executes a job as one or more batches. A batch has a number that grows by one and an epoch that a rollback raises;
+together they are the transaction version that each of its commits carries. Its plan says what it reads: whoever takes up
+an interrupted batch reads the same plan, and so the same inputs by the same clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A half-open stretch of time `[start, end)`, both UTC; None is open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """An epoch and a batch number, ordered, and packed into the one number that a Delta commit carries."""
+
+    epoch: int
+    batch: int
+
+    @property
+    def txn_version(self) -> int:
+        """`epoch * 2**32 + batch`: a writer of an older epoch is always behind, so Delta refuses it."""
+        return (self.epoch << 32) + self.batch
+
+    @classmethod
+    def of(cls, txn_version: int) -> "Position":
+        """Unpack a commit's transaction version."""
+        return cls(txn_version >> 32, txn_version & 0xFFFF_FFFF)
+
+    def next(self) -> "Position":
+        """Return the batch after this one, in the same epoch."""
+        return Position(self.epoch, self.batch + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePin:
+    """One file as it was when the batch was planned; `modified_at` is in milliseconds since 1970 UTC."""
+
+    path: str
+    size: int
+    modified_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a batch reads from one source: the exact files, or the version of a table. Both empty: it cannot be pinned."""
+
+    files: tuple[FilePin, ...] = ()
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a batch reads and with what values: written before its first commit, read again by whoever resumes it.
+
+    `started_at` (UTC) is the batch's clock: `_ingested_at` and every other time that the batch writes. `loads` are those that
+    the job had: one that is added later has nothing to resume.
+    """
+
+    job: str
+    run_id: str
+    position: Position
+    started_at: datetime
+    code_version: str
+    loads: tuple[str, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    pins: Mapping[str, Pin] = field(default_factory=dict)
+    interval: Interval = Interval()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a function may know of the run that calls it; injected into a parameter annotated `Run`."""
+
+    job: str
+    run_id: str
+    batch: int
+    started_at: datetime
+    environment: str

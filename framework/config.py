@@ -1,0 +1,214 @@
+"""Settings: what differs between environments, typed and frozen.
+
+Later layers win: the packaged base.toml, conf/base.toml, conf/<environment>.toml, LAKEGATE_<SECTION>__<KEY>, --set. The
+folder conf/ is LAKEGATE_CONF, or the one of the working directory, or the one in the project's wheel. Unknown keys are
+refused wherever they come from; secrets come from the environment only and are never printed.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from framework.errors import SettingError, UnknownEnvironmentError, alternatives
+
+PREFIX = "LAKEGATE_"
+NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL"}
+SECRET_WORDS = ("secret", "password", "token", "key", "credential")
+
+
+class Section(BaseModel):
+    """One table of the settings file: frozen, and nothing that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class LakeSettings(Section):
+    """Where the tables live."""
+
+    root: str = Field(description="folder or s3:// address of the tables")
+
+
+class LandingSettings(Section):
+    """Where the files to be read arrive."""
+
+    root: str = Field(description="what relative paths of files() are under")
+
+
+class CatalogSettings(Section):
+    """Where tables are registered, beside their path."""
+
+    kind: Literal["none", "hive", "glue"] = Field(description="none: tables are known by their path only")
+
+
+class SparkSettings(Section):
+    """How the Spark session is made."""
+
+    master: str | None = Field(None, description="None: spark-submit decides")
+    jars: Literal["maven", "provided"] = Field(description="maven: fetch Delta's jars; provided: the cluster has them")
+    conf: dict[str, str | int | float | bool] = Field(default_factory=dict, description="spark.* properties")
+
+    def __repr_args__(self) -> Any:
+        """Show the conf without the values of credentials."""
+        shown = {k: "**********" if _is_secret(k) else v for k, v in self.conf.items()}
+        return [("master", self.master), ("jars", self.jars), ("conf", shown)]
+
+
+class LogSettings(Section):
+    """How events are written to stderr."""
+
+    format: Literal["auto", "json", "rich"] = Field(description="auto: rich on a terminal, JSON elsewhere")
+    level: Literal["debug", "info", "warning", "error"]
+
+
+class AwsSettings(Section):
+    """How AWS is reached."""
+
+    region: str | None = None
+    endpoint_url: str | None = Field(None, description="another endpoint than AWS's own, for tests")
+
+
+class Settings(BaseSettings):
+    """The settings of one environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+
+    environment: str
+    lake: LakeSettings
+    landing: LandingSettings
+    catalog: CatalogSettings
+    spark: SparkSettings
+    log: LogSettings
+    aws: AwsSettings = AwsSettings()
+    secrets: dict[str, SecretStr] = Field(default_factory=dict, description="LAKEGATE_SECRETS__NAME only")
+
+
+def load(environment: str, overrides: Sequence[str] = (), conf: Path | None = None) -> Settings:
+    """Read the settings of an environment; `overrides` are `key=value` with dotted keys, as given to --set.
+
+    Raises UnknownEnvironmentError, or SettingError naming the first setting that is unknown or does not fit.
+    """
+    folder = conf or conf_folder()
+    if not (folder / f"{environment}.toml").is_file() or environment == "base":
+        raise UnknownEnvironmentError(environment, _environments(folder), str(folder))
+    files = [f for f in (_packaged_base(), folder / "base.toml", folder / f"{environment}.toml") if f.is_file()]
+    given = _nested(overrides)
+    if "environment" in given:
+        raise SettingError("environment", "it is chosen with --env, not set", "--set")
+    _refuse_unknown_variables(os.environ)
+    try:
+        return _layered(files)(environment=environment, **given)
+    except ValidationError as error:
+        raise _refused(error, " -> ".join(str(f) for f in files)) from None
+
+
+def conf_folder() -> Path:
+    """Return the folder of settings files: LAKEGATE_CONF, ./conf, or the one packaged with the project's jobs."""
+    if chosen := os.environ.get("LAKEGATE_CONF"):
+        return Path(chosen)
+    if Path("conf").is_dir():
+        return Path("conf")
+    jobs = find_spec("jobs")
+    for location in (jobs.submodule_search_locations or []) if jobs else []:
+        for folder in (Path(location) / "conf", Path(location).parent / "conf"):
+            if folder.is_dir():
+                return folder
+    return Path("conf")
+
+
+def _packaged_base() -> Path:
+    here = Path(__file__).parent
+    wheel, checkout = here / "conf" / "base.toml", here.parent / "conf" / "base.toml"
+    return wheel if wheel.is_file() else checkout
+
+
+def _environments(folder: Path) -> list[str]:
+    return [f.stem for f in folder.glob("*.toml") if f.stem != "base"]
+
+
+def _layered(files: Sequence[Path]) -> type[Settings]:
+    class Layered(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            tomls = [_toml(settings_cls, file) for file in reversed(files)]
+            return (init_settings, env_settings, *tomls)
+
+    Layered.__name__ = Layered.__qualname__ = "Settings"
+    return Layered
+
+
+def _toml(settings: type[BaseSettings], file: Path) -> TomlConfigSettingsSource:
+    try:
+        source = TomlConfigSettingsSource(settings, file)
+    except ValueError as error:
+        raise SettingError(file.name, f"the file is not TOML: {error}", str(file)) from None
+    if "secrets" in source.toml_data:
+        raise SettingError("secrets", "a secret does not belong in a file; set LAKEGATE_SECRETS__NAME", str(file))
+    return source
+
+
+def _nested(overrides: Sequence[str]) -> dict[str, Any]:
+    """`["lake.root=x"]` becomes `{"lake": {"root": "x"}}`; below spark.conf the rest of the key is one name."""
+    result: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise SettingError(override, "write it as section.key=value", "--set")
+        if key.startswith("secrets"):
+            raise SettingError("secrets", "a command line is seen by others; set LAKEGATE_SECRETS__NAME", "--set")
+        path = ["spark", "conf", key[len("spark.conf.") :]] if key.startswith("spark.conf.") else key.split(".")
+        table = result
+        for name in path[:-1]:
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):
+                raise SettingError(key, f"{name!r} is a value here, not a section", "--set")
+        table[path[-1]] = value
+    return result
+
+
+def _refuse_unknown_variables(variables: Mapping[str, str]) -> None:
+    # pydantic-settings ignores variables whose section it does not know; a typo there would be silent.
+    for variable in variables:
+        section = variable.removeprefix(PREFIX).split("__")[0].lower()
+        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS and section not in Settings.model_fields:
+            raise SettingError(variable, alternatives(section, Settings.model_fields), "the environment variables")
+        if section == "environment":
+            raise SettingError(
+                variable, "the environment is chosen with --env or LAKEGATE_ENV", "the environment variables"
+            )
+
+
+def _refused(error: ValidationError, origin: str) -> SettingError:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    path = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        return SettingError(".".join(path), f"it is unknown. {alternatives(path[-1], _known(path[:-1]))}", origin)
+    return SettingError(".".join(path), first["msg"], origin)
+
+
+def _known(path: Sequence[str]) -> Sequence[str]:
+    model: Any = Settings
+    for name in path:
+        model = model.model_fields[name].annotation
+    return list(model.model_fields)
+
+
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in SECRET_WORDS)

@@ -1,0 +1,498 @@
+"""Every error that Lakegate raises on purpose.
+
+Each class is a fact, carries its data as attributes, and is also the builtin that it resembles. The message says what is
+wrong, why, and how to mend it. `exit_code` is what the command line ends with: 1 failed, 2 usage, 3 data refused.
+
+LakegateError
+├── UsageError (2)                  what was typed, or the project it was typed in
+│   ├── UnknownJobError · JobImportError · ForeignJobsError
+│   ├── UnknownEnvironmentError · SettingError
+│   ├── UnknownParameterError · ParameterValueError · MissingParameterError
+│   └── FileExistsRefusedError · NotAProjectError
+├── JobError (2)                    how a job is written
+│   ├── UnknownFrameError · DuplicateFrameError · UnusedFrameError · CycleError
+│   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError
+│   └── CheckFailedError · ActionError
+├── DataRefusedError (3)            what the data is; nothing of the load is written
+│   ├── LandingError · HeaderMismatchError
+│   ├── ExpectationFailedError · FrameMismatchError
+│   └── NullKeyError · DuplicateKeyError · SequenceError
+├── TableError (1)                  what a table in the lake is
+│   └── TableNotFoundError · TableMismatchError · UnknownSnapshotError
+├── PlanError (1)                   what an interrupted batch left
+│   └── PlanChangedError · PinVanishedError · DamagedPlanError
+├── SetupError (1)                  what the machine lacks
+│   └── JavaError · SparkStartError · VersionError · DeltaMissingError · LakeNotWritableError
+└── StageFailedError (1)            anything else that a stage raised
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+def alternatives(name: str, known: Iterable[str]) -> str:
+    """Name what there is, and what was probably meant."""
+    names = sorted(set(known))
+    listed = ", ".join(repr(n) for n in names) or "none"
+    close = get_close_matches(name, names, n=1)
+    return f"There is: {listed}." + (f" Did you mean {close[0]!r}?" if close else "")
+
+
+class LakegateError(Exception):
+    """The base of every error that Lakegate raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+# -- usage ------------------------------------------------------------------------------------------------------------
+
+
+class UsageError(LakegateError):
+    """A command was typed wrongly, or in the wrong place."""
+
+    exit_code = 2
+
+
+class UnknownJobError(UsageError, LookupError):
+    """No file of jobs/ defines the job that was named."""
+
+    def __init__(self, job: str, known: Sequence[str]) -> None:
+        self.job, self.known = job, tuple(known)
+        super().__init__(
+            f"No job is called {job!r}: a job NAME is the value `job` in jobs/NAME.py. {alternatives(job, known)}"
+        )
+
+
+class JobImportError(UsageError, ImportError):
+    """The file of a job cannot be imported, or does not define `job`."""
+
+    def __init__(self, job: str, reason: str) -> None:
+        self.job = job
+        super().__init__(f"jobs/{job}.py cannot be used: {reason}")
+
+
+class ForeignJobsError(UsageError, ImportError):
+    """The package `jobs` that Python found is not the one of this project."""
+
+    def __init__(self, found: str, project: str) -> None:
+        self.found, self.project = found, project
+        super().__init__(
+            f"The package `jobs` was imported from {found}, but this project's is {project}. Another installed package "
+            "carries a `jobs` of its own, or PYTHONPATH names another project. Uninstall it or unset PYTHONPATH."
+        )
+
+
+class NotAProjectError(UsageError, FileNotFoundError):
+    """There is no project here: no jobs/ with Python files, and none is installed."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        super().__init__(
+            f"No jobs/ folder in {folder} or above it, and no package `jobs` is installed. "
+            "Change to a project, or make one with `lakegate init DIR`."
+        )
+
+
+class FileExistsRefusedError(UsageError, FileExistsError):
+    """A file that would be made is there already."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = tuple(paths)
+        super().__init__(f"Nothing was written: {', '.join(paths)} exists already. Choose another name, or remove it.")
+
+
+class UnknownEnvironmentError(UsageError, LookupError):
+    """No conf/<environment>.toml exists."""
+
+    def __init__(self, environment: str, known: Sequence[str], folder: str) -> None:
+        self.environment, self.known = environment, tuple(known)
+        super().__init__(
+            f"No environment is called {environment!r}: {folder}/{environment}.toml does not exist. "
+            f"{alternatives(environment, known)}"
+        )
+
+
+class SettingError(UsageError, ValueError):
+    """A setting is unknown, or its value does not fit; secrets are never repeated here."""
+
+    def __init__(self, setting: str, reason: str, origin: str = "the settings") -> None:
+        self.setting = setting
+        super().__init__(f"Setting {setting!r} of {origin} is refused: {reason}")
+
+
+class UnknownParameterError(UsageError, LookupError):
+    """A run was given a parameter that no stage of the job takes."""
+
+    def __init__(self, job: str, parameter: str, known: Sequence[str]) -> None:
+        self.job, self.parameter, self.known = job, parameter, tuple(known)
+        super().__init__(f"Job {job!r} has no parameter {parameter!r}. {alternatives(parameter, known)}")
+
+
+class ParameterValueError(UsageError, ValueError):
+    """A run parameter's value is not of the parameter's type."""
+
+    def __init__(self, job: str, parameter: str, expected: str, reason: str) -> None:
+        self.job, self.parameter, self.expected = job, parameter, expected
+        super().__init__(f"Parameter {parameter!r} of job {job!r} must be {expected}: {reason}.")
+
+
+class MissingParameterError(UsageError, ValueError):
+    """A run was not given a parameter that has no default."""
+
+    def __init__(self, job: str, missing: Sequence[str]) -> None:
+        self.job, self.missing = job, tuple(missing)
+        flags = " ".join(f"--{name.replace('_', '-')} VALUE" for name in missing)
+        super().__init__(f"Job {job!r} needs {', '.join(map(repr, missing))}, which have no default. Add {flags}.")
+
+
+# -- jobs -------------------------------------------------------------------------------------------------------------
+
+
+class JobError(LakegateError):
+    """A job is written in a way that cannot run; raised when it is built, before any Spark starts."""
+
+    exit_code = 2
+
+
+class UnknownFrameError(JobError, LookupError):
+    """A stage takes a frame that no stage makes."""
+
+    def __init__(
+        self, job: str, stage: str, frame: str, known: Sequence[str], why: str = "which no stage makes"
+    ) -> None:
+        self.job, self.stage, self.frame, self.known = job, stage, frame, tuple(known)
+        super().__init__(
+            f"Stage {stage!r} of job {job!r} takes the frame {frame!r}, {why}. {alternatives(frame, known)}"
+        )
+
+
+class DuplicateFrameError(JobError, ValueError):
+    """Two stages make a frame of the same name."""
+
+    def __init__(self, job: str, frame: str) -> None:
+        self.job, self.frame = job, frame
+        super().__init__(
+            f"Two stages of job {job!r} make the frame {frame!r}, so its readers could get either. "
+            "Rename one: transform(function, name=...)."
+        )
+
+
+class UnusedFrameError(JobError, ValueError):
+    """A stage makes a frame that no stage takes, so it would never be computed."""
+
+    def __init__(self, job: str, unused: Sequence[str]) -> None:
+        self.job, self.unused = job, tuple(unused)
+        super().__init__(
+            f"Job {job!r} makes {', '.join(map(repr, unused))} for nobody: no transform takes it and no load writes it. "
+            "Load it, or take the stage out."
+        )
+
+
+class CycleError(JobError, ValueError):
+    """Stages wait for each other."""
+
+    def __init__(self, job: str, stages: Sequence[str]) -> None:
+        self.job, self.stages = job, tuple(stages)
+        super().__init__(f"Stages of job {job!r} wait for each other: {' -> '.join(stages)}. Break the circle.")
+
+
+class FunctionError(JobError, TypeError):
+    """A function cannot be a stage as it is written."""
+
+    def __init__(self, function: str, reason: str) -> None:
+        self.function = function
+        super().__init__(f"{function} cannot be a stage: {reason}")
+
+
+class ParameterConflictError(JobError, ValueError):
+    """Two functions take a run parameter of one name with different types or defaults."""
+
+    def __init__(self, job: str, parameter: str, first: str, second: str) -> None:
+        self.job, self.parameter = job, parameter
+        super().__init__(
+            f"Run parameter {parameter!r} of job {job!r} is {first} and also {second}. One name is one flag: make them "
+            f"agree, or bind one with transform(function, {parameter}=...)."
+        )
+
+
+class DuplicateLoadError(JobError, ValueError):
+    """Two loads of a job have one name, so the commit of one would pass for the other's."""
+
+    def __init__(self, job: str, load: str) -> None:
+        self.job, self.load = job, load
+        super().__init__(f"Two loads of job {job!r} are called {load!r}. Give one a name: load(..., name=...).")
+
+
+class DeclarationError(JobError, ValueError):
+    """A value that declares something (a row model, a table, a source, a write, a stage) contradicts itself."""
+
+    def __init__(self, subject: str, reason: str) -> None:
+        self.subject = subject
+        super().__init__(f"{subject} is declared wrongly: {reason}")
+
+
+class CheckFailedError(JobError, ValueError):
+    """A job does not compile on empty frames."""
+
+    def __init__(self, job: str, faults: Sequence[object]) -> None:
+        self.job, self.faults = job, tuple(faults)
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        super().__init__(f"Job {job!r} has {len(self.faults)} fault(s); nothing was read or written.\n{listed}")
+
+
+class ActionError(JobError, RuntimeError):
+    """A transform calls an action, which would read data while the job is only being compiled."""
+
+    def __init__(self, action: str) -> None:
+        self.action = action
+        super().__init__(
+            f"It calls {action}, an action. A transform only describes its result: use an aggregation or a join, name a "
+            "pivot's values, or make it an extract of your own."
+        )
+
+
+# -- data -------------------------------------------------------------------------------------------------------------
+
+
+class DataRefusedError(LakegateError):
+    """The data is not what was declared; nothing of the load is written."""
+
+    exit_code = 3
+
+
+class LandingError(DataRefusedError, FileNotFoundError):
+    """A source's folder is missing or holds no file."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} {reason}. Put the files there, or point landing.root elsewhere "
+            "(--set landing.root=DIR or LAKEGATE_LANDING__ROOT)."
+        )
+
+
+class HeaderMismatchError(DataRefusedError, ValueError):
+    """The header of a CSV file is not the columns of its row model."""
+
+    def __init__(self, source: str, expected: Sequence[str], found: Mapping[str, Sequence[str]]) -> None:
+        self.source, self.expected, self.found = source, tuple(expected), dict(found)
+        listed = "\n".join(f"  {path}: {_difference(expected, columns)}" for path, columns in found.items())
+        super().__init__(
+            f"{len(self.found)} file(s) of source {source!r} have a header that is not the row model's:\n{listed}\n"
+            "Mend the files, or change the row model."
+        )
+
+
+class ExpectationFailedError(DataRefusedError, ValueError):
+    """Rows of a frame break rules whose action is `fail`."""
+
+    def __init__(self, frame: str, broken: Mapping[str, int], examples: Sequence[str]) -> None:
+        self.frame, self.broken, self.examples = frame, dict(broken), tuple(examples)
+        rules = "\n".join(f"  {count} row(s) break: {rule}" for rule, count in broken.items())
+        rows = "\n".join(f"  {row}" for row in examples)
+        super().__init__(
+            f"Frame {frame!r} is refused and nothing of it is written:\n{rules}\nfor example\n{rows}\n"
+            "Mend the source, handle these rows in the transform, or relax the row model."
+        )
+
+
+class FrameMismatchError(DataRefusedError, ValueError):
+    """A frame's columns are not the ones that its row model or table declares."""
+
+    def __init__(self, subject: str, differences: Sequence[str], has: Sequence[str]) -> None:
+        self.subject, self.differences, self.has = subject, tuple(differences), tuple(has)
+        super().__init__(
+            f"{subject} does not get the columns that it declares: {'; '.join(differences)}. "
+            f"The frame has: {', '.join(map(repr, has))}."
+        )
+
+
+class NullKeyError(DataRefusedError, ValueError):
+    """Rows of a merge have NULL in a key column."""
+
+    def __init__(self, table: str, keys: Sequence[str], rows: int) -> None:
+        self.table, self.keys, self.rows = table, tuple(keys), rows
+        super().__init__(
+            f"{rows} row(s) for table {table!r} have NULL in a key column ({', '.join(keys)}), so they match nothing and "
+            "would be inserted again by every run. Fill the key, or take these rows out in the transform."
+        )
+
+
+class DuplicateKeyError(DataRefusedError, ValueError):
+    """Several rows of a merge have the same key, and nothing says which is meant."""
+
+    def __init__(self, table: str, keys: Sequence[str], examples: Sequence[str], *, sequenced: bool) -> None:
+        self.table, self.keys, self.examples = table, tuple(keys), tuple(examples)
+        why = "and the same sequence but other values" if sequenced else "and no sequence_by says which is the latest"
+        super().__init__(
+            f"Several rows for table {table!r} have the same key ({', '.join(keys)}) {why}, for example "
+            f"{'; '.join(examples)}. Take the duplicates out in the transform, or order them with upsert(sequence_by=...)."
+        )
+
+
+class SequenceError(DataRefusedError, ValueError):
+    """Rows of a merge have NULL in the sequence column."""
+
+    def __init__(self, table: str, column: str, rows: int) -> None:
+        self.table, self.column, self.rows = table, column, rows
+        super().__init__(
+            f"{rows} row(s) for table {table!r} have NULL in the sequence column {column!r}, so their order is unknown. "
+            "Fill it, or take these rows out in the transform."
+        )
+
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+class TableError(LakegateError):
+    """A table in the lake is not what a job needs."""
+
+
+class TableNotFoundError(TableError, LookupError):
+    """A table was read that no job has written yet."""
+
+    def __init__(self, table: str, path: str) -> None:
+        self.table, self.path = table, path
+        super().__init__(f"Table {table!r} does not exist at {path}. Run the job that loads it, or mend lake.root.")
+
+
+class TableMismatchError(TableError, ValueError):
+    """A table in the lake differs from its declaration in a way that a load must not change."""
+
+    def __init__(self, table: str, path: str, differences: Sequence[str]) -> None:
+        self.table, self.path, self.differences = table, path, tuple(differences)
+        listed = "\n".join(f"  {difference}" for difference in differences)
+        super().__init__(
+            f"Table {table!r} at {path} is not as declared; nothing was written:\n{listed}\n"
+            "Declare it as it is, or load into a table of another name."
+        )
+
+
+class UnknownSnapshotError(TableError, LookupError):
+    """A table has no snapshot at the version or time that was asked for."""
+
+    def __init__(self, table: str, asked: str, reason: str) -> None:
+        self.table, self.asked = table, asked
+        super().__init__(f"Table {table!r} has no snapshot as of {asked}: {reason}")
+
+
+# -- plans ------------------------------------------------------------------------------------------------------------
+
+
+class PlanError(LakegateError):
+    """An interrupted batch cannot be taken up as it was planned."""
+
+
+class PlanChangedError(PlanError, ValueError):
+    """The interrupted batch was planned for other parameters than the ones given now."""
+
+    def __init__(self, job: str, batch: int, changes: Sequence[str]) -> None:
+        self.job, self.batch, self.changes = job, batch, tuple(changes)
+        super().__init__(
+            f"Batch {batch} of job {job!r} was interrupted and must be finished as it was planned, but "
+            f"{'; '.join(changes)}. Run it with the planned values first, or plan the rest of it anew with --replan."
+        )
+
+
+class PinVanishedError(PlanError, FileNotFoundError):
+    """An input that the plan of an interrupted batch names is gone or was rewritten."""
+
+    def __init__(self, frame: str, gone: Sequence[str]) -> None:
+        self.frame, self.gone = frame, tuple(gone)
+        shown = ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")
+        super().__init__(
+            f"The plan of the interrupted batch reads {frame!r} from {shown}, which is gone or was rewritten since. "
+            "Restore it, or plan the rest of the batch anew with --replan."
+        )
+
+
+class DamagedPlanError(PlanError, ValueError):
+    """A plan file is not readable as a plan."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(f"The plan {path} is damaged: {reason}. Plan the rest of the batch anew with --replan.")
+
+
+# -- machine ----------------------------------------------------------------------------------------------------------
+
+
+class SetupError(LakegateError):
+    """The machine lacks what a run needs."""
+
+
+class JavaError(SetupError, OSError):
+    """No Java that Spark runs on is to be found."""
+
+    def __init__(self, found: str) -> None:
+        self.found = found
+        super().__init__(
+            f"Spark needs Java 17 or 21, and {found}. Install it (Debian: apt-get install openjdk-17-jre-headless; "
+            "Fedora and Amazon Linux: dnf install java-17-amazon-corretto-headless; macOS: brew install openjdk@17) "
+            "or set JAVA_HOME."
+        )
+
+
+class SparkStartError(SetupError, RuntimeError):
+    """Spark's JVM ended before it could be spoken to."""
+
+    def __init__(self, known: str) -> None:
+        self.known = known
+        super().__init__(
+            f"Spark did not start; its own messages are above, and {known}. It needs Java 17 or 21, and at its first start a "
+            "way to Maven Central for Delta's jars."
+        )
+
+
+class VersionError(SetupError, ImportError):
+    """Spark or Delta is missing, or of a version that Lakegate is not tested with."""
+
+    def __init__(self, found: str, lanes: Sequence[str]) -> None:
+        self.found, self.lanes = found, tuple(lanes)
+        super().__init__(
+            f"{found}. Lakegate runs on {' or '.join(lanes)}: install the extra lakegate[spark] or lakegate[spark35], or choose "
+            "an EMR release that has them."
+        )
+
+
+class DeltaMissingError(SetupError, ImportError):
+    """Spark runs without Delta's jars, where they cannot be fetched."""
+
+    def __init__(self, master: str) -> None:
+        self.master = master
+        super().__init__(
+            f"Spark was started on {master!r} without Delta's jars. On EMR add --jars /usr/share/aws/delta/lib/delta-spark.jar,"
+            "/usr/share/aws/delta/lib/delta-storage.jar to spark-submit."
+        )
+
+
+class LakeNotWritableError(SetupError, PermissionError):
+    """The lake's root cannot be written to."""
+
+    def __init__(self, root: str, reason: str) -> None:
+        self.root = root
+        super().__init__(
+            f"The lake {root} cannot be written to: {reason}. Mend its permissions, or point lake.root elsewhere "
+            "(--set lake.root=DIR or LAKEGATE_LAKE__ROOT)."
+        )
+
+
+class StageFailedError(LakegateError, RuntimeError):
+    """A stage raised something that is not ours; the cause is kept."""
+
+    def __init__(self, job: str, stage: str, where: str, cause: BaseException) -> None:
+        self.job, self.stage, self.where = job, stage, where
+        text = str(cause).strip().split("\n\n", 1)[0]
+        super().__init__(f"Stage {stage!r} of job {job!r} failed{where}: {type(cause).__name__}: {text}")
+
+
+def _difference(expected: Sequence[str], found: Sequence[str]) -> str:
+    missing = [c for c in expected if c not in found]
+    unexpected = [c for c in found if c not in expected]
+    parts = []
+    if missing:
+        parts.append(f"lacks {', '.join(map(repr, missing))}")
+    if unexpected:
+        parts.append(f"has {', '.join(map(repr, unexpected))} besides")
+    return " and ".join(parts) or f"is in another order: {', '.join(found)}"

@@ -1,0 +1,215 @@
+"""Check: compile a whole job on empty frames, reading no data.
+
+Every function is called with frames that have the declared columns and no rows, so Spark resolves each column and type.
+Bodies of Python UDFs and of a user's own extracts and loads are not run; `notes` says where.
+"""
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from framework.batch import Interval, Run
+from framework.errors import ActionError, CheckFailedError, FrameMismatchError, FunctionError, LakegateError
+from framework.pipeline.call import call
+from framework.pipeline.job import Job, Node
+from framework.sources import Reading
+from framework.tables import RowModel
+from framework.tables.model import differences, schema
+from framework.tables.prepare import ADDED, require_frame
+
+ACTIONS = (
+    "checkpoint", "collect", "count", "first", "foreach", "foreachPartition", "head", "isEmpty", "localCheckpoint", "show",
+    "tail", "take", "toArrow", "toLocalIterator", "toPandas",
+)  # fmt: skip
+ACTION_PROPERTIES = ("rdd", "write")
+PYTHON = (
+    "PythonUDF",
+    "MapInPandas",
+    "MapInArrow",
+    "MapInPython",
+    "FlatMapGroupsIn",
+    "FlatMapCoGroupsIn",
+    "ArrowEvalPython",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake: in which stage, in which line of which function, and what it is."""
+
+    stage: str
+    function: str
+    file: str
+    line: int
+    error: Exception
+
+    def __str__(self) -> str:
+        """`stage 'cleaned': flights.py:41 in cleaned: …`."""
+        where = f"{self.file}:{self.line} in {self.function}: " if self.file else ""
+        return f"stage {self.stage!r}: {where}{said(self.error)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found: faults, which stop a run, and notes on what it could not look into."""
+
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...]
+
+    def require(self, job: Job) -> None:
+        """Raise CheckFailedError if there is a fault."""
+        if self.faults:
+            raise CheckFailedError(job.name, self.faults)
+
+
+def check(job: Job, reading: Reading, run: Run, parameters: Mapping[str, Any]) -> Checked:
+    """Compile the job on empty frames; all faults are found, not only the first."""
+    frames: dict[str, DataFrame | None] = {}
+    faults: list[Fault] = []
+    notes: list[str] = []
+    for node in job.nodes:
+        inputs = {parameter: frames[frame] for parameter, frame in node.takes.items()}
+        unknown = [node.takes[parameter] for parameter, rows in inputs.items() if rows is None]
+        if node.kind == "extract":
+            frames[node.name] = _extracted(node, reading, notes)
+        elif unknown:
+            notes.append(
+                f"{node.key!r} is not checked: the columns of {', '.join(unknown)} are known only when it is read"
+            )
+            frames[node.key] = _empty(reading, node.model)
+        elif node.table:
+            faults += _load_faults(node, inputs["rows"])
+        elif node.kind == "load":
+            notes.append(f"{node.key!r} is not checked: a load of your own is not called, since it would write")
+        else:
+            frames[node.name] = _transformed(node, inputs, reading, run, parameters, faults, notes)
+    return Checked(tuple(faults), tuple(notes))
+
+
+def said(error: BaseException) -> str:
+    """Return the first line of what an error says, without Spark's plan below it."""
+    text = str(error).strip()
+    kind = "" if isinstance(error, LakegateError) or text.startswith("[") else f"{type(error).__name__}: "
+    return kind + text.split("\n", 1)[0]
+
+
+def location(error: BaseException, function: Any) -> tuple[str, int, str]:
+    """Return file, line and function of the user's innermost line in a traceback, or where the function begins."""
+    ours = str(Path(__file__).parent.parent)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if (
+            not frame.filename.startswith(ours)
+            and "site-packages" not in frame.filename
+            and "py4j" not in frame.filename
+        ):
+            return frame.filename, frame.lineno or 0, frame.name
+    code = function.__code__ if isinstance(function, FunctionType) else None
+    return (code.co_filename, code.co_firstlineno, code.co_name) if code else ("", 0, "")
+
+
+def _extracted(node: Node, reading: Reading, notes: list[str]) -> DataFrame | None:
+    if node.function:
+        if node.model is None:
+            notes.append(
+                f"{node.name!r} is not checked: {node.function.__name__} says no row model; return a Frame[...]"
+            )
+        return _empty(reading, node.model)
+    columns = node.does.schema(reading)  # type: ignore[union-attr]
+    if columns is None:
+        notes.append(f"{node.name!r} is not checked: its table has no row model and does not exist yet")
+        return None
+    return reading.lake.spark.createDataFrame([], columns)
+
+
+def _transformed(
+    node: Node,
+    inputs: Mapping[str, DataFrame | None],
+    reading: Reading,
+    run: Run,
+    parameters: Mapping[str, Any],
+    faults: list[Fault],
+    notes: list[str],
+) -> DataFrame | None:
+    try:
+        with _no_actions(reading):
+            rows = call(node, inputs, reading.lake.spark, Interval(), run, parameters)
+        if not isinstance(rows, DataFrame):
+            raise FunctionError(
+                node.name, f"it returned {type(rows).__name__}, not a DataFrame. Is a `return` missing?"
+            )
+        if node.model and (found := differences(schema(node.model), rows.schema, exempt=ADDED)):
+            raise FrameMismatchError(f"Frame[{node.model.__name__}]", found, rows.columns)
+    except Exception as error:
+        faults.append(_fault(node, error))
+        return _empty(reading, node.model)
+    plan = rows._jdf.queryExecution().analyzed().toString()
+    if any(word in plan for word in PYTHON):
+        notes.append(f"{node.name!r}: the bodies of its Python UDFs are not checked")
+    return rows
+
+
+def _load_faults(node: Node, rows: DataFrame | None) -> list[Fault]:
+    assert node.table is not None
+    assert rows is not None
+    try:
+        require_frame(node.table, rows.schema)
+    except FrameMismatchError as error:
+        return [Fault(f"load {node.name}", "", "", 0, error)]
+    return []
+
+
+def _fault(node: Node, error: Exception) -> Fault:
+    file, line, function = location(error, node.function)
+    here = Path.cwd()
+    shown = str(Path(file).relative_to(here)) if file and Path(file).is_relative_to(here) else file
+    return Fault(node.name, function, shown, line, error)
+
+
+def _empty(reading: Reading, model: type[RowModel] | None) -> DataFrame | None:
+    return reading.lake.spark.createDataFrame([], schema(model)) if model else None
+
+
+@contextmanager
+def _no_actions(reading: Reading) -> Iterator[None]:
+    """Make every action of a DataFrame raise ActionError; a transform that needs one would read data to plan itself."""
+    rows = reading.lake.spark.range(0)
+    replaced: list[tuple[type, str, Any]] = []
+
+    def forbid(kind: type, name: str, value: Any) -> None:
+        replaced.append((kind, name, kind.__dict__.get(name)))
+        setattr(kind, name, value)
+
+    def forbidden(action: str) -> Any:
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise ActionError(action)
+
+        return refuse
+
+    frames, groups = type(rows), type(rows.groupBy())
+    pivot = groups.pivot
+
+    def pivot_with_values(self: Any, pivot_col: str, values: Any = None) -> Any:
+        if values is None:
+            raise ActionError("pivot() without values")
+        return pivot(self, pivot_col, values)
+
+    try:
+        for name in ACTIONS:
+            if hasattr(frames, name):
+                forbid(frames, name, forbidden(f"{name}()"))
+        for name in ACTION_PROPERTIES:
+            forbid(frames, name, property(forbidden(name)))
+        forbid(groups, "pivot", pivot_with_values)
+        yield
+    finally:
+        for kind, name, original in reversed(replaced):
+            if original is None:
+                delattr(kind, name)
+            else:
+                setattr(kind, name, original)

@@ -1,0 +1,224 @@
+"""Job: named stages, wired when it is built.
+
+Wiring is by name and strict: whatever cannot run is refused here, before any Spark starts, with what there is instead.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from framework.errors import (
+    CycleError,
+    DeclarationError,
+    DuplicateFrameError,
+    DuplicateLoadError,
+    ParameterConflictError,
+    UnknownFrameError,
+    UnusedFrameError,
+)
+from framework.pipeline.stage import Extract, Function, Load, Parameter, Signature, Stage, Transform, signature
+from framework.sources import Source
+from framework.sources.table import Written
+from framework.tables import RowModel, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One stage, wired: a frame that is made, or a load.
+
+    `takes` maps the function's parameters to frames; for a load into a table it has the one key "rows". `after` names
+    loads that must be done first.
+    """
+
+    name: str
+    kind: str
+    does: "Source | Function | Load"
+    takes: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    model: type[RowModel] | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells a frame from a load of the same name."""
+        return f"load {self.name}" if self.kind == "load" else self.name
+
+    @property
+    def function(self) -> "Function | None":
+        """The user's function, if the stage calls one."""
+        if isinstance(self.does, Load):
+            return None if isinstance(self.does.into, Table) else self.does.into
+        return None if hasattr(self.does, "pin") else self.does  # type: ignore[return-value]
+
+    @property
+    def table(self) -> Table | None:
+        """The table that a load writes."""
+        return self.does.into if isinstance(self.does, Load) and isinstance(self.does.into, Table) else None
+
+    @property
+    def signature(self) -> Signature | None:
+        """What the user's function takes and makes."""
+        return signature(self.function) if self.function else None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A named list of stages that fills tables; building it wires and refuses, running it is somebody else's.
+
+    Raises a JobError of the kind that `framework.errors` lists.
+    """
+
+    name: str
+    stages: Sequence[Stage]
+    nodes: tuple[Node, ...] = field(init=False)
+    parameters: Mapping[str, Parameter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Wire the stages, in the order in which they can run."""
+        if not self.name.isidentifier():
+            raise DeclarationError(
+                f"Job {self.name!r}", "name it with letters, digits and _ only: it names files and commits"
+            )
+        object.__setattr__(self, "stages", tuple(self.stages))
+        nodes = _wire(self.name, self.stages)
+        _require_used(self.name, nodes)
+        object.__setattr__(self, "parameters", _parameters(self.name, nodes))
+        object.__setattr__(self, "nodes", tuple(_in_order(self.name, nodes)))
+
+    @property
+    def loads(self) -> tuple[Node, ...]:
+        """The stages that write."""
+        return tuple(node for node in self.nodes if node.kind == "load")
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that the job writes, each once."""
+        return tuple({node.table.name: node.table for node in self.loads if node.table}.values())
+
+    def consumers(self, frame: str) -> int:
+        """Count the stages that take a frame."""
+        return sum(frame in node.takes.values() for node in self.nodes)
+
+
+def _wire(job: str, stages: Sequence[Stage]) -> list[Node]:
+    makers: dict[str, Stage] = {}
+    for name, stage in _frames(stages):
+        if name in makers:
+            raise DuplicateFrameError(job, name)
+        makers[name] = stage
+    loads = [stage for stage in stages if isinstance(stage, Load)]
+    nodes: list[Node] = []
+    for stage in stages:
+        if isinstance(stage, Extract):
+            nodes += [_extract_node(job, name, source, loads) for name, source in stage.sources]
+        elif isinstance(stage, Load):
+            nodes.append(_load_node(job, stage, makers))
+        elif isinstance(stage, Transform):
+            nodes.append(_transform_node(job, stage, makers))
+        elif callable(stage):
+            nodes.append(_transform_node(job, Transform(stage, getattr(stage, "__name__", repr(stage))), makers))
+        else:
+            raise DeclarationError(
+                f"Job {job!r}", f"{stage!r} is no stage: use extract(), a function, transform() or load()"
+            )
+    names = [node.name for node in nodes if node.kind == "load"]
+    for name in names:
+        if names.count(name) > 1:
+            raise DuplicateLoadError(job, name)
+    return nodes
+
+
+def _frames(stages: Sequence[Stage]) -> Iterator[tuple[str, Stage]]:
+    for stage in stages:
+        if isinstance(stage, Extract):
+            yield from ((name, stage) for name, _ in stage.sources)
+        elif isinstance(stage, Transform):
+            yield stage.name, stage
+        elif not isinstance(stage, Load) and callable(stage):
+            yield getattr(stage, "__name__", repr(stage)), stage
+
+
+def _extract_node(job: str, name: str, source: "Source | Function", loads: Sequence[Load]) -> Node:
+    if isinstance(source, Written):
+        writers = [load.name for load in loads if isinstance(load.into, Table) and load.into.name == source.table.name]
+        if len(writers) != 1:
+            tables = [load.into.name for load in loads if isinstance(load.into, Table)]
+            why = "which is written by " + (f"{len(writers)} loads of this job" if writers else "no load of this job")
+            raise UnknownFrameError(job, name, f"written({source.table.name})", tables, why)
+        return Node(name, "extract", source, after=(f"load {writers[0]}",), model=source.model)
+    if hasattr(source, "pin"):
+        return Node(name, "extract", source, model=source.model)
+    return Node(name, "extract", source, model=signature(source).makes)
+
+
+def _transform_node(job: str, stage: Transform, makers: Mapping[str, Stage]) -> Node:
+    taken, bound = signature(stage.function), dict(stage.bound)
+    takes = {
+        parameter: _resolve(job, stage.name, bound.get(parameter, parameter), makers) for parameter in taken.frames
+    }
+    constants = {p.name: bound[p.name] for p in taken.parameters if p.name in bound}
+    return Node(stage.name, "transform", stage.function, takes, constants, model=taken.makes)
+
+
+def _load_node(job: str, stage: Load, makers: Mapping[str, Stage]) -> Node:
+    parameter = "rows" if isinstance(stage.into, Table) else next(iter(signature(stage.into).frames))
+    return Node(stage.name, "load", stage, {parameter: _resolve(job, stage.name, stage.frame, makers)})
+
+
+def _resolve(job: str, stage: str, reference: Any, makers: Mapping[str, Stage]) -> str:
+    """Return the name of the frame that a name, a function or a stage refers to."""
+    if isinstance(reference, Extract) and len(reference.sources) != 1:
+        made = ", ".join(name for name, _ in reference.sources)
+        raise UnknownFrameError(job, stage, f"extract({made})", list(makers), "an extract of several frames; name one")
+    if isinstance(reference, str):
+        if reference not in makers:
+            raise UnknownFrameError(job, stage, reference, list(makers))
+        return reference
+    for name, maker in makers.items():
+        if maker is reference:
+            return name
+    said = getattr(reference, "name", None) or getattr(reference, "__name__", None) or repr(reference)
+    raise UnknownFrameError(job, stage, said, list(makers), "which is not among the stages")
+
+
+def _require_used(job: str, nodes: Sequence[Node]) -> None:
+    taken = {frame for node in nodes for frame in node.takes.values()}
+    unused = [node.name for node in nodes if node.kind != "load" and node.name not in taken]
+    if unused:
+        raise UnusedFrameError(job, unused)
+
+
+def _parameters(job: str, nodes: Iterable[Node]) -> dict[str, Parameter]:
+    found: dict[str, Parameter] = {}
+    for node in nodes:
+        for parameter in node.signature.parameters if node.signature else ():
+            if parameter.name in node.constants:
+                continue
+            first = found.setdefault(parameter.name, parameter)
+            if first != parameter:
+                raise ParameterConflictError(job, parameter.name, str(first), str(parameter))
+    return found
+
+
+def _in_order(job: str, nodes: Sequence[Node]) -> Iterator[Node]:
+    """Yield each node after all that it waits for, otherwise in the order in which they were written."""
+    done: set[str] = set()
+    left = list(nodes)
+    while left:
+        ready = next((node for node in left if {*node.takes.values(), *node.after} <= done), None)
+        if ready is None:
+            raise CycleError(job, _circle(left))
+        left.remove(ready)
+        done.add(ready.key)
+        yield ready
+
+
+def _circle(waiting: Sequence[Node]) -> list[str]:
+    """Follow what each node waits for until one comes again."""
+    by_key = {node.key: node for node in waiting}
+    path = [waiting[0]]
+    while True:
+        blocker = next(key for key in (*path[-1].takes.values(), *path[-1].after) if key in by_key)
+        if by_key[blocker] in path:
+            return [*(node.name for node in path[path.index(by_key[blocker]) :]), by_key[blocker].name]
+        path.append(by_key[blocker])

@@ -1,0 +1,201 @@
+"""The Spark session of an environment, and sessions derived from it.
+
+Spark and Delta come in lanes that are tested together; any other pair is refused. Where nothing provides Delta's jars (a
+laptop) Spark's own Ivy fetches them, also under spark-submit, whose JVM is running before this code is.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.config import Settings
+from framework.errors import DeltaMissingError, JavaError, SparkStartError, VersionError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One pair of Spark and Delta versions, and the Maven packages that bring Delta and Avro to it."""
+
+    spark: str
+    delta: str
+    packages: tuple[str, ...]
+
+
+LANES = (
+    Lane("4.1", "4.2", ("io.delta:delta-spark_4.1_2.13:4.2.0", "org.apache.spark:spark-avro_2.13:4.1.1")),
+    Lane(
+        "3.5", "3.3", ("io.delta:delta-spark_2.12:3.3.2", "org.apache.spark:spark-avro_2.12:3.5.5")
+    ),  # 3.5.6 is not on Central
+)
+# What Delta 4.2 asks for and Spark has already; an older copy of it would come first on the class path.
+PROVIDED = (
+    "org.apache.hadoop:*",
+    "org.apache.parquet:*",
+    "org.apache.avro:*",
+    "org.apache.logging.log4j:*",
+    "org.slf4j:*",
+    "com.fasterxml.jackson.core:*",
+    "org.roaringbitmap:*",
+    "org.scala-lang.modules:*",
+    "org.tukaani:*",
+)
+DELTA_CLASS = "io.delta.sql.DeltaSparkSessionExtension"
+
+
+def lane() -> Lane:
+    """Return the lane of the installed Spark and Delta. Raises VersionError where it is none that is tested."""
+    spark, delta = _installed("pyspark"), _installed("delta-spark")
+    names = [f"Spark {lane.spark} with Delta {lane.delta}" for lane in LANES]
+    if spark is None:
+        raise VersionError("Spark is not installed", names)
+    for candidate in LANES:
+        # On a cluster Delta's Python module may come in an archive, without a version; its jar is checked then.
+        if _is_of(spark, candidate.spark) and (delta is None or _is_of(delta, candidate.delta)):
+            return candidate
+    raise VersionError(f"Spark {spark} with Delta {delta} was found", names)
+
+
+def create(settings: Settings, application: str) -> "SparkSession":
+    """Make the session of an environment, or return the one that runs already.
+
+    Raises VersionError, JavaError or DeltaMissingError before anything is read or written.
+    """
+    chosen = lane()
+    from pyspark import SparkContext
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName(application)
+    for name, value in settings.spark.conf.items():
+        builder = builder.config(name, value)
+    if settings.catalog.kind != "none":
+        builder = builder.enableHiveSupport()
+    under_spark_submit = "PYSPARK_GATEWAY_PORT" in os.environ
+    if settings.spark.master and not under_spark_submit:
+        builder = builder.master(settings.spark.master)
+    fetched = _fetched_jars(chosen)
+    if settings.spark.jars == "maven" and fetched:
+        builder = builder.config("spark.driver.extraClassPath", os.pathsep.join(fetched))
+    elif settings.spark.jars == "maven":
+        builder = builder.config("spark.jars.packages", ",".join(chosen.packages))
+        builder = builder.config("spark.jars.excludes", ",".join(PROVIDED))
+    _require_java()
+    try:
+        if under_spark_submit:
+            SparkContext._ensure_initialized()
+            _add_missing_jars(SparkContext._jvm, settings, chosen)
+        spark = builder.getOrCreate()
+    except PySparkRuntimeError as error:
+        raise SparkStartError(f"the Java is {_java_version()}") from error
+    _require_delta_jar(spark, chosen)
+    if settings.spark.jars == "maven" and not fetched and not under_spark_submit:
+        _remember_jars(chosen, spark.sparkContext.getConf().get("spark.jars", "").split(","))
+    return spark
+
+
+def derive(spark: "SparkSession", confs: Mapping[str, str]) -> "SparkSession":
+    """Return a session with the confs and views of `spark` and these confs besides; `spark` keeps its own.
+
+    Delta takes a MERGE's transaction only from session confs; on a session of its own they leak into nothing else.
+    (`newSession` would drop the parent's time zone and ANSI mode.)
+    """
+    clone = type(spark)(spark.sparkContext, spark._jsparkSession.cloneSession())
+    for name, value in confs.items():
+        clone.conf.set(name, value)
+    return clone
+
+
+def _installed(distribution: str) -> str | None:
+    if distribution == "pyspark":
+        try:
+            import pyspark
+        except ImportError:
+            return None
+        return str(pyspark.__version__)
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _is_of(found: str, series: str) -> bool:
+    return found == series or found.startswith(series + ".")
+
+
+def _add_missing_jars(jvm: Any, settings: Settings, chosen: Lane) -> None:
+    """Bring Delta into a JVM that spark-submit started without it."""
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    if loader.getResource(DELTA_CLASS.replace(".", "/") + ".class") is not None:
+        return
+    master = jvm.java.lang.System.getProperty("spark.master") or "yarn"
+    if settings.spark.jars == "provided" or not master.startswith("local"):
+        raise DeltaMissingError(master)
+    jars = _fetched_jars(chosen)
+    if not jars:
+        utils = getattr(getattr(jvm.org.apache.spark.util, "DependencyUtils$"), "MODULE$")
+        resolved = utils.resolveMavenDependencies(
+            True, ",".join(PROVIDED), ",".join(chosen.packages), None, None, jvm.scala.Option.empty()
+        )
+        jars = resolved.mkString("\n").split("\n")
+        _remember_jars(chosen, jars)
+    for jar in jars:
+        loader.addURL(jvm.java.io.File(jar).toURI().toURL())
+
+
+def _fetched_jars(chosen: Lane) -> list[str]:
+    """Return the jars that an earlier session fetched, if all are still there: it saves Ivy's second and its noise."""
+    note = _jar_note(chosen)
+    jars = note.read_text().split("\n") if note.is_file() else []
+    return jars if all(os.path.isfile(jar) for jar in jars) else []
+
+
+def _remember_jars(chosen: Lane, jars: Sequence[str]) -> None:
+    note = _jar_note(chosen)
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        draft = note.with_suffix(f".{os.getpid()}")
+        draft.write_text("\n".join(jar.removeprefix("file://") for jar in jars))
+        draft.replace(note)
+    except OSError:
+        return  # a home that cannot be written to costs the next session a second, no more
+
+
+def _jar_note(chosen: Lane) -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = "-".join(package.rsplit(":", 1)[1] for package in chosen.packages)
+    return cache / "lakegate" / f"jars-{name}.txt"
+
+
+def _require_delta_jar(spark: "SparkSession", chosen: Lane) -> None:
+    jvm: Any = spark._jvm
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    if loader.getResource(DELTA_CLASS.replace(".", "/") + ".class") is None:
+        raise DeltaMissingError(spark.sparkContext.master)
+    jar = str(getattr(getattr(jvm.io.delta, "package$"), "MODULE$").VERSION())
+    if not _is_of(jar, chosen.delta):
+        raise VersionError(
+            f"Spark {spark.version} with Delta's jar {jar} was found", [f"{chosen.spark} with {chosen.delta}"]
+        )
+
+
+def _require_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    if home and not os.access(os.path.join(home, "bin", "java"), os.X_OK):
+        raise JavaError(f"JAVA_HOME is {home}, where there is none")
+    if not home and not shutil.which("java"):
+        raise JavaError("none was found by JAVA_HOME or PATH")
+
+
+def _java_version() -> str:
+    home = os.environ.get("JAVA_HOME")
+    java = os.path.join(home, "bin", "java") if home else "java"
+    asked = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    return (asked.stderr or asked.stdout).splitlines()[0] if asked.stderr or asked.stdout else java

@@ -1,0 +1,172 @@
+"""Files in a landing folder, pinned by path, size and modification time.
+
+The schema is always declared, never inferred. To what is read are added the file of each row and the batch's clock. A
+record that is not of the declared schema is not dropped: its text is in `_malformed`, and the run keeps it aside.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from framework.batch import FilePin, Pin
+from framework.errors import DeclarationError, HeaderMismatchError, LandingError, PinVanishedError
+from framework.sources.source import Reading
+from framework.tables import Lake, RowModel
+from framework.tables.model import columns, schema
+from framework.tables.prepare import INGESTED_AT, MALFORMED, SOURCE_FILE, added_columns
+
+Format = Literal["csv", "json", "parquet", "avro", "orc", "text", "binary"]
+MALFORMABLE = ("csv", "json")
+BINARY_COLUMNS = {"path": "path", "modified_at": "modificationTime", "length": "length", "content": "content"}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files of one format under a path; made by `files`."""
+
+    path: str
+    model: type[RowModel]
+    format: Format
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a format that is not known, and a model that the format cannot have."""
+        subject = f"files({self.path!r})"
+        if self.format not in get_args(Format):
+            raise DeclarationError(
+                subject, f"format is {self.format!r} and must be one of {', '.join(get_args(Format))}"
+            )
+        if self.format == "text" and len(columns(self.model)) != 1:
+            raise DeclarationError(
+                subject, f"text has one column, the line; {self.model.__name__} has {columns(self.model)}"
+            )
+        if self.format == "binary" and not set(columns(self.model)) <= set(BINARY_COLUMNS):
+            raise DeclarationError(subject, f"binary files have {', '.join(BINARY_COLUMNS)}")
+
+    @property
+    def keeps_malformed(self) -> bool:
+        """Text formats can be malformed; a broken file of the others is an error by itself."""
+        return self.format in MALFORMABLE
+
+    def schema(self, reading: Reading) -> StructType:
+        """Return the model's columns and the added ones."""
+        return StructType([*schema(self.model).fields, *added_columns().fields])
+
+    def pin(self, reading: Reading) -> Pin:
+        """List the files there are now, by name. Raises LandingError or HeaderMismatchError."""
+        where = (
+            self.path
+            if "://" in self.path or self.path.startswith("/")
+            else f"{reading.landing.rstrip('/')}/{self.path}"
+        )
+        try:
+            found = tuple(sorted(_listed(reading.lake, where), key=lambda file: file.path))
+        except Py4JJavaError as error:
+            raise LandingError(where, f"cannot be listed: {error.java_exception.getMessage()}") from None
+        if not found:
+            raise LandingError(where, "holds no file")
+        if self.format == "csv" and self.options.get("header") == "true":
+            self._require_headers(reading.lake, found)
+        return Pin(files=found)
+
+    def read(self, reading: Reading, pin: Pin) -> DataFrame:
+        """Read the pinned files. Raises PinVanishedError where one is gone or was rewritten since it was pinned."""
+        _require_unchanged(reading.lake, self.path, pin.files)
+        wanted = schema(self.model)
+        reader = reading.lake.spark.read.options(**self.options)
+        paths = [file.path for file in pin.files]
+        if self.keeps_malformed:
+            reader = reader.option("columnNameOfCorruptRecord", MALFORMED).option("mode", "PERMISSIVE")
+            # Records may lack any column until the rules have been applied, so nothing is NOT NULL here.
+            fields = [StructField(f.name, f.dataType, True) for f in wanted.fields]
+            rows = (
+                reader.schema(StructType([*fields, StructField(MALFORMED, StringType())]))
+                .format(self.format)
+                .load(paths)
+            )
+        elif self.format == "binary":
+            rows = reader.format("binaryFile").load(paths)
+            rows = rows.select(*(F.col(BINARY_COLUMNS[name]).alias(name) for name in wanted.names), "_metadata")
+        elif self.format == "text":
+            rows = reader.text(paths).select(F.col("value").alias(wanted.names[0]), "_metadata")
+        else:
+            rows = reader.schema(wanted).format(self.format).load(paths)
+        return rows.select(
+            *(F.col(name) for name in wanted.names),
+            F.col("_metadata.file_path").alias(SOURCE_FILE),
+            F.lit(reading.started_at).cast("timestamp").alias(INGESTED_AT),
+            *([F.col(MALFORMED)] if self.keeps_malformed else []),
+        )
+
+    def _require_headers(self, lake: Lake, pinned: Sequence[FilePin]) -> None:
+        wanted = list(columns(self.model))
+        separator = self.options.get("sep", ",")
+        found = {file.path: _header(lake, file.path, separator) for file in pinned if file.size}
+        wrong = {path: header for path, header in found.items() if header != wanted}
+        if wrong:
+            raise HeaderMismatchError(self.path, wanted, wrong)
+
+
+def files(path: str, model: type[RowModel], *, format: Format, header: bool = True, **options: str) -> Files:
+    """Read the files under `path`, relative to landing.root: a folder with all below it, a file, or a pattern.
+
+    `model` declares their columns in order; `header` and further `options` are Spark's for the format. A CSV file's header
+    must be the model's columns. Added to each row: `_source_file` and `_ingested_at` (when the batch was planned, UTC).
+    `text` gives a model of one column the lines; `binary` gives path, modified_at, length and content.
+    """
+    return Files(path, model, format, {**options, "header": str(header).lower()} if format == "csv" else options)
+
+
+def _listed(lake: Lake, where: str) -> Iterator[FilePin]:
+    system, pattern = lake.file_system(where)
+    matches = system.globStatus(pattern)
+    for match in matches or []:
+        if match.isFile():
+            yield _pin(match)
+            continue
+        below = system.listFiles(match.getPath(), True)
+        root = match.getPath().toString()
+        while below.hasNext():
+            status = below.next()
+            inside = status.getPath().toString()[len(root) :]
+            # As Spark does: what begins with _ or . is not data.
+            if not any(part.startswith(("_", ".")) for part in inside.split("/")):
+                yield _pin(status)
+
+
+def _pin(status: Any) -> FilePin:
+    return FilePin(status.getPath().toString(), int(status.getLen()), int(status.getModificationTime()))
+
+
+def _require_unchanged(lake: Lake, frame: str, pinned: Sequence[FilePin]) -> None:
+    gone = []
+    for file in pinned:
+        system, path = lake.file_system(file.path)
+        try:
+            if _pin(system.getFileStatus(path)) != file:
+                gone.append(file.path)
+        except Py4JJavaError:
+            gone.append(file.path)
+    if gone:
+        raise PinVanishedError(frame, gone)
+
+
+def _header(lake: Lake, path: str, separator: str) -> list[str]:
+    """Read a file's first line only, through the codec that its name asks for."""
+    import csv
+
+    jvm: Any = lake.spark._jvm
+    system, there = lake.file_system(path)
+    stream = system.open(there)
+    try:
+        codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(system.getConf()).getCodec(there)
+        text = codec.createInputStream(stream) if codec else stream
+        line = jvm.java.io.BufferedReader(jvm.java.io.InputStreamReader(text, "UTF-8")).readLine()
+    finally:
+        stream.close()
+    return next(csv.reader([(line or "").removeprefix("\ufeff")], delimiter=separator), [])

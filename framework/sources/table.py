@@ -1,0 +1,112 @@
+"""Tables as sources: a table as of when the batch was planned, or what this batch's own load has just written to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from framework.batch import Pin
+from framework.errors import DeclarationError, alternatives
+from framework.sources.source import Reading
+from framework.tables import RowModel, Table, read
+from framework.tables.model import columns, schema
+from framework.tables.read import newest_version, version_at
+from framework.tables.slices import in_partitions
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """A table's rows, pinned to a version; made by `table`."""
+
+    table: Table
+    version: int | None = None
+    timestamp: datetime | None = None
+
+    keeps_malformed = False
+
+    @property
+    def model(self) -> type[RowModel] | None:
+        """The table's row model."""
+        return self.table.model
+
+    def schema(self, reading: Reading) -> StructType | None:
+        """Return the declared columns, or those of the table in the lake."""
+        return _schema(self.table, reading)
+
+    def pin(self, reading: Reading) -> Pin:
+        """Pin the version to be read. Raises TableNotFoundError or UnknownSnapshotError."""
+        if self.version is not None:
+            read(reading.lake, self.table, version=self.version)
+            return Pin(version=self.version)
+        if self.timestamp is not None:
+            return Pin(version=version_at(reading.lake, self.table, self.timestamp))
+        return Pin(version=newest_version(reading.lake, self.table))
+
+    def read(self, reading: Reading, pin: Pin) -> DataFrame:
+        """Read the pinned version."""
+        return read(reading.lake, self.table, version=pin.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A table as this batch's load left it, limited to what the load touched; made by `written`."""
+
+    table: Table
+    whole: str | None = None
+
+    keeps_malformed = False
+
+    def __post_init__(self) -> None:
+        """Refuse to round out to a column that the table does not have."""
+        model = self.table.model
+        if self.whole and model and self.whole not in columns(model):
+            known = alternatives(self.whole, columns(model))
+            raise DeclarationError(f"written({self.table.name!r})", f"whole={self.whole!r} is not a column. {known}")
+
+    @property
+    def model(self) -> type[RowModel] | None:
+        """The table's row model."""
+        return self.table.model
+
+    def schema(self, reading: Reading) -> StructType | None:
+        """Return the declared columns, or those of the table in the lake."""
+        return _schema(self.table, reading)
+
+    def pin(self, reading: Reading) -> Pin:
+        """Nothing: the load's own commit says what is read."""
+        return Pin()
+
+    def read(self, reading: Reading, pin: Pin) -> DataFrame:
+        """Read the partitions that the commit's add and remove actions name, at the commit's version."""
+        loaded = reading.loaded[self.table.name]
+        rows = read(reading.lake, self.table, version=loaded.version)
+        touched = in_partitions(rows, loaded.partitions)
+        if not self.whole or not loaded.partitions:
+            return touched
+        values = touched.select(F.col(self.whole).alias("_whole")).distinct()
+        return rows.join(F.broadcast(values), rows[self.whole].eqNullSafe(values["_whole"]), "left_semi")
+
+
+def table(table: Table, *, version: int | None = None, timestamp: datetime | None = None) -> TableSource:
+    """Read a table as it is when the batch is planned, or as of a version or a time (UTC if it has no zone)."""
+    if version is not None and timestamp is not None:
+        raise DeclarationError(f"table({table.name!r})", "version and timestamp both say which snapshot; give one")
+    return TableSource(table, version, timestamp)
+
+
+def written(table: Table, *, whole: str | None = None) -> Written:
+    """Read what this batch's load has just written: the table as that load left it, limited to the partitions it touched.
+
+    `whole` names a column and rounds this out to all rows of the table that share one of its values with those partitions,
+    for results that are replaced by that column: whole days, where the table is partitioned by month in another zone.
+    A load that changed nothing gives no rows.
+    """
+    return Written(table, whole)
+
+
+def _schema(table: Table, reading: Reading) -> StructType | None:
+    if table.model is not None:
+        return schema(table.model)
+    return read(reading.lake, table).schema if reading.lake.exists(table.name) else None

@@ -1,0 +1,96 @@
+"""Commits: the transaction that every load carries, and reading back what a commit did.
+
+The transaction id is the bookmark: Delta keeps, for each app id, the highest version that was committed, in the same
+commit as the rows. A second commit of the same version is skipped, so a load that is run again changes nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+
+from framework.batch import Position
+from framework.tables.lake import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What one load of one batch writes into its commit: `app_id` for life, the position, and notes for readers."""
+
+    app_id: str
+    position: Position
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The transaction as options of a DataFrame write."""
+        version = str(self.position.txn_version)
+        return {"txnAppId": self.app_id, "txnVersion": version, "userMetadata": json.dumps(self.notes, default=str)}
+
+    @property
+    def confs(self) -> dict[str, str]:
+        """The transaction as session confs, which is the only way that a MERGE takes it."""
+        return {
+            "spark.databricks.delta.write.txnAppId": self.app_id,
+            "spark.databricks.delta.write.txnVersion": str(self.position.txn_version),
+            "spark.databricks.delta.commitInfo.userMetadata": json.dumps(self.notes, default=str),
+        }
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit of a table's log, read back."""
+
+    version: int
+    actions: tuple[Mapping[str, Any], ...]
+
+    @cached_property
+    def metrics(self) -> dict[str, int]:
+        """Delta's own counts, such as numTargetRowsInserted; what is not a number is left out."""
+        info = next((a["commitInfo"] for a in self.actions if "commitInfo" in a), {})
+        found = info.get("operationMetrics", {})
+        return {name: int(value) for name, value in found.items() if str(value).lstrip("-").isdigit()}
+
+    @cached_property
+    def partitions(self) -> tuple[Mapping[str, str | None], ...]:
+        """The distinct partition values of the files that it added and removed; one empty mapping if unpartitioned."""
+        touched = [a.get("add") or a["remove"] for a in self.actions if "add" in a or "remove" in a]
+        distinct = {tuple(sorted((file.get("partitionValues") or {}).items())): None for file in touched}
+        return tuple(dict(values) for values in distinct)
+
+    def carries(self, transaction: Transaction) -> bool:
+        """Say whether this is the commit of that transaction."""
+        txns = [a["txn"] for a in self.actions if "txn" in a]
+        return any(t["appId"] == transaction.app_id and t["version"] == transaction.position.txn_version for t in txns)
+
+
+def position_of(lake: Lake, table: str, app_id: str) -> Position | None:
+    """Return the last position that `app_id` committed to the table, None if it never did."""
+    found = lake.snapshot(table).transactions().get(app_id)
+    return Position.of(int(found.get())) if found.isDefined() else None
+
+
+def find_commit(lake: Lake, table: str, transaction: Transaction) -> Commit | None:
+    """Return the commit of a transaction: the newest commits are read, back to where the log was cleaned up."""
+    for version in range(int(lake.snapshot(table).version()), -1, -1):
+        commit = read_commit(lake, table, version)
+        if commit is None or commit.carries(transaction):
+            return commit
+    return None
+
+
+def read_commit(lake: Lake, table: str, version: int) -> Commit | None:
+    """Return one commit, or None if Delta's log cleanup has removed it."""
+    system, path = lake.file_system(f"{lake.path(table)}/_delta_log/{version:020}.json")
+    try:
+        stream = system.open(path)
+    except Py4JJavaError:
+        return None
+    try:
+        text = lake.spark._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")  # type: ignore[union-attr]
+    finally:
+        stream.close()
+    return Commit(version, tuple(json.loads(line) for line in text.splitlines()))

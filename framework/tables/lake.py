@@ -1,0 +1,53 @@
+"""Lake: where tables live, and the session that reads and writes them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pyspark.sql import SparkSession
+
+from framework.errors import LakeNotWritableError
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """A root folder of Delta tables, seen through a Spark session and registered in a catalog or none."""
+
+    spark: SparkSession
+    root: str
+    catalog: Literal["none", "hive", "glue"] = "none"
+
+    def path(self, name: str) -> str:
+        """Return where the table `database.name` lives."""
+        return "/".join([self.root.rstrip("/"), *name.split(".")])
+
+    def delta_log(self, name: str) -> Any:
+        """Return the table's transaction log, as Delta's own JVM object; for a table that does not exist it is empty."""
+        # A Python-side reader of the log would be a second opinion on what is committed. Delta's is the only one.
+        jvm: Any = self.spark._jvm
+        return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))
+
+    def snapshot(self, name: str) -> Any:
+        """Return the table's newest snapshot, as Delta's own JVM object; its version is -1 where there is no table."""
+        option = self.spark._jvm.scala.Option  # type: ignore[union-attr]
+        return self.delta_log(name).update(False, option.empty(), option.empty())
+
+    def exists(self, name: str) -> bool:
+        """Say whether the table has been created."""
+        return int(self.snapshot(name).version()) >= 0
+
+    def file_system(self, path: str) -> tuple[Any, Any]:
+        """Return Hadoop's file system of a path, and the path for it: local, HDFS and S3 alike."""
+        jvm: Any = self.spark._jvm
+        there = jvm.org.apache.hadoop.fs.Path(path)
+        return there.getFileSystem(self.spark._jsparkSession.sessionState().newHadoopConf()), there
+
+    def require_writable(self) -> None:
+        """Write and remove an empty file under the root. Raises LakeNotWritableError."""
+        from py4j.protocol import Py4JJavaError
+
+        try:
+            system, probe = self.file_system(f"{self.root.rstrip('/')}/_lakegate/.writable")
+            system.create(probe, True).close()
+            system.delete(probe, False)
+        except Py4JJavaError as error:
+            raise LakeNotWritableError(self.root, str(error.java_exception.getMessage())) from None

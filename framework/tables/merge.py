@@ -1,0 +1,224 @@
+"""Merges by key: upsert and sync. Each is one MERGE that reads its target inside its own transaction.
+
+Before the MERGE one pass over the rows counts them and refuses NULL keys and duplicates. What has not changed is left out
+of the MERGE, so that its files are not rewritten; that comparison reads the target within the MERGE, where Delta's
+conflict check sees it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame, Row, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, MapType, StructType
+
+from framework.errors import DeclarationError, DuplicateKeyError, NullKeyError, SequenceError, alternatives
+from framework.session import derive
+from framework.tables.commit import Commit, Transaction, find_commit
+from framework.tables.lake import Lake
+from framework.tables.model import columns, generated_columns
+from framework.tables.prepare import prepared
+from framework.tables.slices import any_of, follows_from_keys, literal
+from framework.tables.table import Table
+from framework.tables.write import Counts, Write
+
+MOST_LITERALS = 1_000
+EXAMPLES = 3
+CHANGE = "_change"
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merge by the table's keys, with or without deleting what the rows lack."""
+
+    sequence_by: str | None = None
+    delete_missing: bool = False
+
+    def require(self, table: Table) -> None:
+        """The table must have keys, and the sequence column."""
+        subject = f"{'sync' if self.delete_missing else 'upsert'}() into {table.name!r}"
+        if not table.keys:
+            raise DeclarationError(subject, "the table declares no keys. Add keys=(...) to it")
+        if self.sequence_by and table.model and self.sequence_by not in columns(table.model):
+            known = alternatives(self.sequence_by, columns(table.model))
+            raise DeclarationError(subject, f"sequence_by={self.sequence_by!r} is not a column. {known}")
+
+    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Counts:
+        """Merge the rows in one commit. Raises NullKeyError, SequenceError or DuplicateKeyError and writes nothing."""
+        generated = generated_columns(table.model) if table.model else {}
+        read = _require_sequence(rows, table, self.sequence_by) if self.sequence_by else None
+        latest = _latest(rows, table, self.sequence_by) if self.sequence_by else rows
+        held = latest if latest.is_cached else latest.persist()
+        try:
+            kept, pruning = _examine(held, table, self)
+            source = prepared(lake, table, held)
+            session = derive(lake.spark, transaction.confs)
+            target = DeltaTable.forPath(session, lake.path(table.name))
+            changes = _changes(source, target.toDF(), table, self, pruning)
+            values = {name: f"s.`{name}`" for name in source.columns if name not in generated}
+            on = " AND ".join(
+                [*(f"t.`{key}` = s.`{key}`" for key in table.keys), *([f"({pruning})"] if pruning else [])]
+            )
+            merge = target.alias("t").merge(changes.alias("s"), on)
+            if self.delete_missing:
+                merge = merge.whenMatchedDelete(condition=f"s.{CHANGE} = 'delete'")
+            updated = {name: value for name, value in values.items() if name not in table.keys}
+            if updated:
+                merge = merge.whenMatchedUpdate(set=updated)  # type: ignore[arg-type]  # delta's stub wants str | Column
+            merge.whenNotMatchedInsert(condition=f"s.{CHANGE} <> 'delete'", values=values).execute()  # type: ignore[arg-type]
+        finally:
+            if held is not rows or not rows.is_cached:
+                held.unpersist()
+        return _counts(lake, table, transaction, read if read is not None else kept, kept)
+
+
+def upsert(*, sequence_by: str | None = None) -> Write:
+    """Update the rows whose key the table has, insert the others; rows that are equal already are not written.
+
+        table        rows             table after
+        id  city     id  city         id  city
+        1   Oslo     2   Rome         1   Oslo
+        2   Bonn     3   Lima         2   Rome
+                                      3   Lima
+
+    Several rows of one key are refused (DuplicateKeyError) unless `sequence_by` names the column that orders them: then
+    the greatest wins, and a row that is older than the table's is left out. NULL in a key is refused (NullKeyError).
+    """
+    return Merge(sequence_by)
+
+
+def sync(*, sequence_by: str | None = None) -> Write:
+    """Make the table hold exactly these rows: an upsert that also deletes the rows whose key is not among them.
+
+        table        rows             table after
+        id  city     id  city         id  city
+        1   Oslo     2   Rome         2   Rome
+        2   Bonn
+
+    The rows must be complete: an empty frame empties the table.
+    """
+    return Merge(sequence_by, delete_missing=True)
+
+
+def _require_sequence(rows: DataFrame, table: Table, sequence_by: str) -> int:
+    """Count the rows; raise SequenceError where one has no sequence."""
+    found = rows.agg(F.count(F.lit(1)).alias("rows"), F.count(sequence_by).alias("ordered")).first()
+    assert found is not None
+    if found["rows"] != found["ordered"]:
+        raise SequenceError(table.name, sequence_by, found["rows"] - found["ordered"])
+    return int(found["rows"])
+
+
+def _latest(rows: DataFrame, table: Table, sequence_by: str) -> DataFrame:
+    """Keep the rows with the greatest sequence of each key; equal rows become one, so what is left over is a conflict."""
+    newest_first = Window.partitionBy(*table.keys).orderBy(F.col(sequence_by).desc())
+    ranked = rows.withColumn(CHANGE, F.rank().over(newest_first)).where(F.col(CHANGE) == 1).drop(CHANGE)
+    whole = F.struct(*(_comparable(F.col(field.name), field.dataType) for field in rows.schema.fields))
+    return ranked.withColumn(CHANGE, whole).dropDuplicates([CHANGE]).drop(CHANGE)
+
+
+def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | None]:
+    """Count the rows and refuse NULL and duplicate keys, in one pass; return the condition that prunes the target."""
+    # A sync deletes in every partition, so it has to look at all of them.
+    partitions = table.partition_by if follows_from_keys(table) and not merge.delete_missing else ()
+    has_null = " OR ".join(f"`{key}` IS NULL" for key in table.keys)
+    per_partition = rows.groupBy(*partitions).agg(
+        F.count(F.lit(1)).alias("_rows"),
+        F.count(F.expr(f"CASE WHEN {has_null} THEN 1 END")).alias("_nulls"),
+        F.countDistinct(F.struct(*table.keys)).alias("_keys"),
+    )
+    found = per_partition.agg(
+        F.sum("_rows").alias("rows"),
+        F.sum("_nulls").alias("nulls"),
+        F.sum("_keys").alias("keys"),
+        *(column for name in partitions for column in _touched(name)),
+    ).first()
+    assert found is not None
+    count = found["rows"] or 0
+    if found["nulls"]:
+        raise NullKeyError(table.name, table.keys, found["nulls"])
+    if count != (found["keys"] or 0):
+        doubled = rows.groupBy(*table.keys).count().where("count > 1").limit(EXAMPLES).collect()
+        examples = [", ".join(f"{key}={row[key]!r}" for key in table.keys) for row in doubled]
+        raise DuplicateKeyError(table.name, table.keys, examples, sequenced=merge.sequence_by is not None)
+    kinds = {field.name: field.dataType for field in rows.schema.fields}
+    conditions = [_among(name, kinds[name], found[f"values_{name}"], found[f"ends_{name}"]) for name in partitions]
+    return count, " AND ".join(conditions) if count and conditions else None
+
+
+def _touched(name: str) -> tuple[Column, Column]:
+    """Return a partition column's distinct values (one more than may be named), and its ends with whether NULL occurs."""
+    values = F.slice(F.sort_array(F.collect_set(F.col(name).cast("string"))), 1, MOST_LITERALS + 1)
+    ends = F.struct(
+        F.min(name).cast("string").alias("low"),
+        F.max(name).cast("string").alias("high"),
+        F.max(F.isnull(name)).alias("null"),
+    )
+    return values.alias(f"values_{name}"), ends.alias(f"ends_{name}")
+
+
+def _among(name: str, kind: DataType, values: Sequence[str], ends: Row) -> str:
+    if len(values) <= MOST_LITERALS:
+        return any_of(f"t.`{name}`", kind, [*values, None] if ends["null"] else values)
+    between = f"t.`{name}` BETWEEN {literal(ends['low'], kind)} AND {literal(ends['high'], kind)}"
+    return f"({between} OR t.`{name}` IS NULL)" if ends["null"] else f"({between})"
+
+
+def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pruning: str | None) -> DataFrame:
+    """Return the rows that differ from the target's, with `_change`; lazy, so that the MERGE itself reads the target."""
+    generated = generated_columns(table.model) if table.model else {}
+    compared = [
+        name for name in rows.columns if name not in generated and name not in table.keys and name in target.columns
+    ]
+    kinds = {field.name: field.dataType for field in rows.schema.fields}
+    there = target.alias("t")
+    if pruning:
+        there = there.where(pruning)
+    there = there.select(
+        *(F.col(f"t.{key}").alias(f"_t_{key}") for key in table.keys),
+        *(F.col(f"t.{name}").alias(f"_t_{name}") for name in compared),
+        F.lit(True).alias("_there"),
+    )
+    same_key = [F.col(key) == F.col(f"_t_{key}") for key in table.keys]
+    both = rows.withColumn("_here", F.lit(True)).join(there, same_key, "full" if merge.delete_missing else "left")
+    change = F.when(F.col("_there").isNull(), "insert").when(F.col("_here").isNull(), "delete")
+    if compared:
+        differs = F.lit(False)
+        for name in compared:
+            differs = differs | ~_comparable(F.col(name), kinds[name]).eqNullSafe(
+                _comparable(F.col(f"_t_{name}"), kinds[name])
+            )
+        if merge.sequence_by:
+            ours, theirs = F.col(merge.sequence_by), F.col(f"_t_{merge.sequence_by}")
+            differs = differs & (theirs.isNull() | (ours >= theirs))
+        change = change.when(differs, "update")
+    named = [F.coalesce(F.col(key), F.col(f"_t_{key}")).alias(key) for key in table.keys]
+    values = [F.col(name) for name in rows.columns if name not in table.keys and name not in generated]
+    return both.withColumn(CHANGE, change).where(F.col(CHANGE).isNotNull()).select(*named, *values, CHANGE)
+
+
+def _comparable(column: Column, kind: DataType) -> Column:
+    """Spark compares everything but maps; a map becomes its entries in order."""
+    if not _holds_map(kind):
+        return column
+    return F.array_sort(F.map_entries(column)) if isinstance(kind, MapType) else F.to_json(F.struct(column))
+
+
+def _holds_map(kind: DataType) -> bool:
+    if isinstance(kind, StructType):
+        return any(_holds_map(field.dataType) for field in kind.fields)
+    return isinstance(kind, MapType) or (isinstance(kind, ArrayType) and _holds_map(kind.elementType))
+
+
+def _counts(lake: Lake, table: Table, transaction: Transaction, read: int, kept: int) -> Counts:
+    metrics = (find_commit(lake, table.name, transaction) or Commit(-1, ())).metrics
+    inserted, updated = metrics.get("numTargetRowsInserted", 0), metrics.get("numTargetRowsUpdated", 0)
+    return Counts(
+        read=read,
+        inserted=inserted,
+        updated=updated,
+        deleted=metrics.get("numTargetRowsDeleted", 0),
+        unchanged=kept - inserted - updated,
+        deduplicated=read - kept,
+    )

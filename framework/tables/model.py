@@ -1,0 +1,131 @@
+"""Row models: one class is a table's schema, its documentation, its rules, and the type of the frames that hold its rows."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from framework.errors import FrameMismatchError, alternatives
+
+R = TypeVar("R", bound="RowModel")
+GENERATED = "generated"
+
+if TYPE_CHECKING:
+
+    class Frame(DataFrame, Generic[R]):
+        """A DataFrame whose columns are those of the row model R; to a type checker its own type."""
+else:
+
+    class Frame:
+        """A DataFrame whose columns are those of a row model: at run time `Frame[Flight]` is a note on `DataFrame`."""
+
+        def __class_getitem__(cls, model: type["RowModel"]) -> Any:
+            return Annotated[DataFrame, model]
+
+
+class Columns:
+    """The columns of a row model by attribute: `Flight.c.carrier` is `F.col("carrier")`, and a typo is an error."""
+
+    def __init__(self, model: type["RowModel"]) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Column:
+        if name not in self._model.model_fields:
+            raise AttributeError(
+                f"{self._model.__name__} has no column {name!r}. {alternatives(name, self._model.model_fields)}"
+            )
+        return F.col(name)
+
+
+class _ColumnsOfOwner:
+    def __get__(self, instance: object, owner: type["RowModel"]) -> Columns:
+        return Columns(owner)
+
+
+class RowModel(BaseModel):
+    """One row of a frame or table; the fields' types, constraints and descriptions say everything about it.
+
+    `int` is bigint, `float` double, `datetime` a UTC timestamp, `Decimal` needs its digits, `X | None` is nullable.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    c: ClassVar[_ColumnsOfOwner] = _ColumnsOfOwner()
+
+    @classmethod
+    def frame(cls, rows: DataFrame) -> "Frame[Self]":
+        """Select this model's columns from `rows`, in order; generated columns that are missing are computed.
+
+        Raises FrameMismatchError on a missing column. Costs nothing else: types are compared by `lakegate check` and by
+        the load, rules where the frame is made.
+        """
+        generated = generated_columns(cls)
+        missing = [c for c in columns(cls) if c not in rows.columns and c not in generated]
+        if missing:
+            lacking = [f"it lacks {c!r}" for c in missing]
+            raise FrameMismatchError(f"Frame[{cls.__name__}]", lacking, rows.columns)
+        chosen = [
+            F.expr(generated[c]).alias(c) if c in generated and c not in rows.columns else F.col(c)
+            for c in columns(cls)
+        ]
+        return rows.select(*chosen)  # type: ignore[return-value]  # Frame exists for type checkers only
+
+
+def generated(expression: str, *, description: str | None = None) -> Any:
+    """Declare a column that the table computes itself from others, by a SQL expression that Delta accepts."""
+    return Field(default=None, description=description, json_schema_extra={GENERATED: expression})
+
+
+@cache
+def columns(model: type[RowModel]) -> tuple[str, ...]:
+    """Return the names of the model's columns, in order."""
+    return tuple(model.model_fields)
+
+
+@cache
+def schema(model: type[RowModel]) -> StructType:
+    """Return the model's Spark schema, with nullability and, from the descriptions, column comments."""
+    from sparkdantic import create_spark_schema
+
+    return create_spark_schema(model, safe_casting=True)
+
+
+@cache
+def generated_columns(model: type[RowModel]) -> dict[str, str]:
+    """Return the SQL expression of each generated column."""
+    found = {}
+    for name, field in model.model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and GENERATED in extra:
+            found[name] = str(extra[GENERATED])
+    return found
+
+
+def frame_model(annotation: object) -> type[RowModel] | None:
+    """Return the row model of a `Frame[…]` annotation, None of any other."""
+    if get_origin(annotation) is Annotated:
+        for extra in get_args(annotation)[1:]:
+            if isinstance(extra, type) and issubclass(extra, RowModel):
+                return extra
+    return None
+
+
+def differences(declared: StructType, found: StructType, *, exempt: Sequence[str] = ()) -> list[str]:
+    """Say how the columns of `found` differ from those declared: missing, extra or of another type.
+
+    Order and nullability are not compared, nor are the `exempt` columns that the framework adds.
+    """
+    have = {field.name: field.dataType for field in found.fields}
+    want = {field.name: field.dataType for field in declared.fields}
+    said = [f"it lacks {name!r}" for name in want if name not in have]
+    said += [f"{name!r} is not declared" for name in have if name not in want and name not in exempt]
+    said += [
+        f"{name!r} is {have[name].simpleString()} and should be {kind.simpleString()}"
+        for name, kind in want.items()
+        if name in have and have[name].simpleString() != kind.simpleString()
+    ]
+    return said

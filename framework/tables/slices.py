@@ -1,0 +1,68 @@
+"""Slices of a table as SQL: which values a condition names, so that files outside them need not be read or rewritten."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, DateType, NumericType, StringType, TimestampNTZType, TimestampType
+
+from framework.tables.model import generated_columns
+from framework.tables.table import Table
+
+
+def literal(text: str | None, kind: DataType) -> str:
+    """Write a value, given as Spark casts it to a string, as a SQL literal of its type."""
+    if text is None:
+        return "NULL"
+    quoted = "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if isinstance(kind, StringType):
+        return quoted
+    if isinstance(kind, DateType):
+        return f"DATE{quoted}"
+    if isinstance(kind, TimestampType | TimestampNTZType):
+        return f"{kind.typeName().upper()}{quoted}"
+    if isinstance(kind, NumericType) and re.fullmatch(r"-?\d+", text):
+        return text
+    return f"CAST({quoted} AS {kind.simpleString()})"
+
+
+def any_of(column: str, kind: DataType, values: Sequence[str | None]) -> str:
+    """Return the condition that a column has one of the values, NULL among them."""
+    named = ", ".join(literal(value, kind) for value in sorted(v for v in values if v is not None))
+    conditions = [f"{column} IN ({named})"] if named else []
+    if None in values:
+        conditions.append(f"{column} IS NULL")
+    return "(" + " OR ".join(conditions or ["false"]) + ")"
+
+
+def in_partitions(rows: DataFrame, partitions: Sequence[Mapping[str, str | None]]) -> DataFrame:
+    """Keep the rows in the partitions, given as a Delta commit names them; none keeps nothing."""
+    if not partitions:
+        return rows.where(F.lit(False))
+    if not partitions[0]:
+        return rows
+    kinds = {field.name: field.dataType for field in rows.schema.fields}
+    if len(partitions[0]) == 1:
+        (name,) = partitions[0]
+        return rows.where(any_of(f"`{name}`", kinds[name], [p[name] for p in partitions]))
+    each = [" AND ".join(f"`{n}` <=> {literal(v, kinds[n])}" for n, v in values.items()) for values in partitions]
+    return rows.where(" OR ".join(f"({one})" for one in each))
+
+
+def follows_from_keys(table: Table) -> bool:
+    """Say whether a row's partition follows from its key, so that a merge may look in the touched partitions only.
+
+    Otherwise a row may have moved: its old version would be missed in another partition, and the row doubled.
+    """
+    generated = generated_columns(table.model) if table.model else {}
+    return bool(table.partition_by) and all(
+        name in table.keys or (name in generated and _columns_of(generated[name], table) <= set(table.keys))
+        for name in table.partition_by
+    )
+
+
+def _columns_of(expression: str, table: Table) -> set[str]:
+    words = re.findall(r"[A-Za-z_]\w*", re.sub(r"'(?:[^'\\]|\\.)*'", "", expression))
+    assert table.model is not None
+    return {word for word in words if word in table.model.model_fields}

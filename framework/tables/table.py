@@ -1,0 +1,53 @@
+"""Table: the frozen declaration of a Delta table."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from framework.errors import DeclarationError, alternatives
+from framework.tables.model import RowModel, columns
+
+NAME = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A Delta table `database.name`, at `<lake.root>/<database>/<name>`.
+
+    `model` says its columns (None: those of the first frame that is loaded), `keys` what names one row,
+    `partition_by` what its files are divided by. `properties` and the comment (by default the model's first line) are set
+    on the table by whichever load finds them different.
+    """
+
+    name: str
+    model: type[RowModel] | None = None
+    keys: Sequence[str] = ()
+    partition_by: Sequence[str] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    comment: str | None = None
+
+    def __post_init__(self) -> None:
+        """Keep sequences as tuples, and refuse what contradicts itself."""
+        subject = f"Table {self.name!r}"
+        if not NAME.fullmatch(self.name):
+            raise DeclarationError(subject, "write its name as database.table, in lower-case letters, digits and _")
+        for attribute in ("keys", "partition_by"):
+            value = getattr(self, attribute)
+            value = (value,) if isinstance(value, str) else tuple(value)
+            object.__setattr__(self, attribute, value)
+            for name in value:
+                if self.model and name not in columns(self.model):
+                    known = alternatives(name, columns(self.model))
+                    raise DeclarationError(subject, f"{attribute} names {name!r}, not a column of its model. {known}")
+        object.__setattr__(self, "properties", dict(self.properties))
+        if self.comment is None and self.model and self.model.__doc__ and self.model is not RowModel:
+            object.__setattr__(self, "comment", self.model.__doc__.strip().splitlines()[0])
+
+    def __hash__(self) -> int:
+        """Tables are told apart by their name within a lake."""
+        return hash(self.name)
+
+    @property
+    def database(self) -> str:
+        """The part of the name before the point."""
+        return self.name.split(".")[0]
