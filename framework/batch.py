@@ -1,8 +1,8 @@
 """What one batch is: frozen values that the run makes once and everything below passes on.
 
 A run executes a job as one or more batches. A batch has a number that grows by one and an epoch that a rollback raises;
-together they are the transaction version that each of its commits carries. Its plan says what it reads: whoever takes up
-an interrupted batch reads the same plan, and so the same inputs by the same clock.
+together they are the transaction version that each of its commits carries. Its plan says what it reads: whoever takes
+up an interrupted batch reads the same plan, and so the same inputs by the same clock.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class FilePin:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What a batch reads from one source: the exact files, or the version of a table. Both empty: it cannot be pinned."""
+    """What a batch reads from one source: the exact files or a table's version; neither, where it cannot be pinned."""
 
     files: tuple[FilePin, ...] = ()
     version: int | None = None
@@ -62,8 +62,8 @@ class Pin:
 class Plan:
     """What a batch reads and with what values: written before its first commit, read again by whoever resumes it.
 
-    `started_at` (UTC) is the batch's clock: `_ingested_at` and every other time that the batch writes. `loads` are those that
-    the job had: one that is added later has nothing to resume.
+    `started_at` (UTC) is the batch's clock: `_ingested_at` and every other time that the batch writes. `loads` are
+    those that the job had: one that is added later has nothing to resume.
     """
 
     job: str

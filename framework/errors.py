@@ -1,7 +1,7 @@
 """Every error that Lakegate raises on purpose.
 
-Each class is a fact, carries its data as attributes, and is also the builtin that it resembles. The message says what is
-wrong, why, and how to mend it. `exit_code` is what the command line ends with: 1 failed, 2 usage, 3 data refused.
+Each class is a fact, carries its data as attributes, and is also the builtin that it resembles. The message says what
+is wrong, why, and how to mend it. `exit_code` is what the command line ends with: 1 failed, 2 usage, 3 data refused.
 
 LakegateError
 ├── UsageError (2)                  what was typed, or the project it was typed in
@@ -184,8 +184,8 @@ class UnusedFrameError(JobError, ValueError):
     def __init__(self, job: str, unused: Sequence[str]) -> None:
         self.job, self.unused = job, tuple(unused)
         super().__init__(
-            f"Job {job!r} makes {', '.join(map(repr, unused))} for nobody: no transform takes it and no load writes it. "
-            "Load it, or take the stage out."
+            f"Job {job!r} makes {', '.join(map(repr, unused))} for nobody: no transform takes it and no load writes "
+            "it. Load it, or take the stage out."
         )
 
 
@@ -247,8 +247,8 @@ class ActionError(JobError, RuntimeError):
     def __init__(self, action: str) -> None:
         self.action = action
         super().__init__(
-            f"It calls {action}, an action. A transform only describes its result: use an aggregation or a join, name a "
-            "pivot's values, or make it an extract of your own."
+            f"It calls {action}, an action. A transform only describes its result: use an aggregation or a join, "
+            "name a pivot's values, or make it an extract of your own."
         )
 
 
@@ -314,8 +314,8 @@ class NullKeyError(DataRefusedError, ValueError):
     def __init__(self, table: str, keys: Sequence[str], rows: int) -> None:
         self.table, self.keys, self.rows = table, tuple(keys), rows
         super().__init__(
-            f"{rows} row(s) for table {table!r} have NULL in a key column ({', '.join(keys)}), so they match nothing and "
-            "would be inserted again by every run. Fill the key, or take these rows out in the transform."
+            f"{rows} row(s) for table {table!r} have NULL in a key column ({', '.join(keys)}), so they match "
+            "nothing and would be inserted again by every run. Fill the key, or take these rows out in the transform."
         )
 
 
@@ -327,7 +327,7 @@ class DuplicateKeyError(DataRefusedError, ValueError):
         why = "and the same sequence but other values" if sequenced else "and no sequence_by says which is the latest"
         super().__init__(
             f"Several rows for table {table!r} have the same key ({', '.join(keys)}) {why}, for example "
-            f"{'; '.join(examples)}. Take the duplicates out in the transform, or order them with upsert(sequence_by=...)."
+            f"{'; '.join(examples)}. Take the duplicates out in the transform, or order them with sequence_by=..."
         )
 
 
@@ -337,8 +337,8 @@ class SequenceError(DataRefusedError, ValueError):
     def __init__(self, table: str, column: str, rows: int) -> None:
         self.table, self.column, self.rows = table, column, rows
         super().__init__(
-            f"{rows} row(s) for table {table!r} have NULL in the sequence column {column!r}, so their order is unknown. "
-            "Fill it, or take these rows out in the transform."
+            f"{rows} row(s) for table {table!r} have NULL in the sequence column {column!r}, so their order is "
+            "unknown. Fill it, or take these rows out in the transform."
         )
 
 
@@ -440,8 +440,8 @@ class SparkStartError(SetupError, RuntimeError):
     def __init__(self, known: str) -> None:
         self.known = known
         super().__init__(
-            f"Spark did not start; its own messages are above, and {known}. It needs Java 17 or 21, and at its first start a "
-            "way to Maven Central for Delta's jars."
+            f"Spark did not start; its own messages are above, and {known}. It needs Java 17 or 21, and at its "
+            "first start a way to Maven Central for Delta's jars."
         )
 
 
@@ -451,8 +451,8 @@ class VersionError(SetupError, ImportError):
     def __init__(self, found: str, lanes: Sequence[str]) -> None:
         self.found, self.lanes = found, tuple(lanes)
         super().__init__(
-            f"{found}. Lakegate runs on {' or '.join(lanes)}: install the extra lakegate[spark] or lakegate[spark35], or choose "
-            "an EMR release that has them."
+            f"{found}. Lakegate runs on {' or '.join(lanes)}: install the extra lakegate[spark] or lakegate[spark35], "
+            "or choose an EMR release that has them."
         )
 
 
@@ -462,8 +462,8 @@ class DeltaMissingError(SetupError, ImportError):
     def __init__(self, master: str) -> None:
         self.master = master
         super().__init__(
-            f"Spark was started on {master!r} without Delta's jars. On EMR add --jars /usr/share/aws/delta/lib/delta-spark.jar,"
-            "/usr/share/aws/delta/lib/delta-storage.jar to spark-submit."
+            f"Spark was started on {master!r} without Delta's jars. On EMR add to spark-submit: --jars "
+            "/usr/share/aws/delta/lib/delta-spark.jar,/usr/share/aws/delta/lib/delta-storage.jar"
         )
 
 

@@ -1,7 +1,7 @@
 """The Spark session of an environment, and sessions derived from it.
 
-Spark and Delta come in lanes that are tested together; any other pair is refused. Where nothing provides Delta's jars (a
-laptop) Spark's own Ivy fetches them, also under spark-submit, whose JVM is running before this code is.
+Spark and Delta come in lanes that are tested together; any other pair is refused. Where nothing provides Delta's jars
+(a laptop) Spark's own Ivy fetches them, also under spark-submit, whose JVM is running before this code is.
 """
 
 import os
@@ -178,7 +178,7 @@ def _require_delta_jar(spark: "SparkSession", chosen: Lane) -> None:
     jvm: Any = spark._jvm
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     if loader.getResource(DELTA_CLASS.replace(".", "/") + ".class") is None:
-        raise DeltaMissingError(spark.sparkContext.master)
+        raise DeltaMissingError(str(spark.sparkContext.master))
     jar = str(getattr(getattr(jvm.io.delta, "package$"), "MODULE$").VERSION())
     if not _is_of(jar, chosen.delta):
         raise VersionError(

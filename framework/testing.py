@@ -1,6 +1,7 @@
 """A pytest plugin for the tests of jobs: `spark`, an empty `lake`, and `rows`; installing lakegate brings it.
 
-Nothing heavy is imported until a fixture is used. The session is that of conf/test.toml, one for the whole test process.
+Nothing heavy is imported until a fixture is used. The session is that of conf/test.toml, one for the whole test
+process.
 """
 
 from collections.abc import Callable, Iterator
@@ -50,8 +51,8 @@ def lake(spark: "SparkSession", tmp_path: Path) -> "Lake":
 def rows(spark: "SparkSession") -> Callable[..., Any]:
     """Make a typed frame of a few rows: `rows(Flight, {"carrier": "UA", ...}, {...}, origin="EWR")`.
 
-    Keyword values are every row's. Columns that may be NULL can be left out, and generated ones are computed. Constraints
-    are not applied, so that a test can make rows that break them.
+    Keyword values are every row's. Columns that may be NULL can be left out, and generated ones are computed.
+    Constraints are not applied, so that a test can make rows that break them.
     """
     from framework.tables.model import columns, generated_columns, schema
 
@@ -78,7 +79,7 @@ def rows(spark: "SparkSession") -> Callable[..., Any]:
 
 @pytest.fixture
 def run_job(lake: "Lake", settings: "Settings") -> Callable[..., "RunReport"]:
-    """Run a whole job into the empty lake: `run_job(job, landing=folder, parameter=value)`, at noon of 2024-01-01 UTC."""
+    """Run a whole job into the empty lake, at noon of 2024-01-01 UTC: `run_job(job, landing=folder, parameter=1)`."""
     from framework.pipeline import run
 
     def run_now(

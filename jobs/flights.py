@@ -12,6 +12,8 @@ from framework.sources import files, written
 from framework.tables import Frame, RowModel, Table, generated, overwrite, replace, upsert
 
 MINUTES_OF_A_DAY = 24 * 60
+CLOCK_TIMES = ("dep_time", "sched_dep_time", "arr_time", "sched_arr_time")
+NUMBERS = ("flight", "dep_delay", "arr_delay", "air_time", "distance", *CLOCK_TIMES)
 
 
 class RawFlight(RowModel):
@@ -163,11 +165,7 @@ def cleaned(raw_flights: Frame[RawFlight], airports: Frame[Airport]) -> Frame[Fl
     zones = one_per(airports, "faa").select(F.col("faa").alias("dest"), F.col("tzone").alias("dest_zone"))
     typed = raw_flights.select(
         *(known(name).alias(name) for name in ("carrier", "origin", "dest", "tailnum")),
-        *(
-            known(name).cast("bigint").alias(name)
-            for name in ("flight", "dep_delay", "arr_delay", "air_time", "distance")
-            + ("dep_time", "sched_dep_time", "arr_time", "sched_arr_time")
-        ),
+        *(known(name).cast("bigint").alias(name) for name in NUMBERS),
         known("time_hour").cast("timestamp").alias("hour_at"),
         known("minute").cast("int").alias("minute"),
         F.make_date(known("year").cast("int"), known("month").cast("int"), known("day").cast("int")).alias("day"),

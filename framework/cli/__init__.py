@@ -1,2 +1,23 @@
-def main() -> None:
-    """Run."""
+"""The command line: `lakegate VERB`. A verb imports what it needs when it is used, so help and list are quick."""
+
+import sys
+from collections.abc import Sequence
+
+from framework.errors import LakegateError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 failed, 2 usage, 3 data refused."""
+    from framework.cli.app import app
+
+    try:
+        app(args=list(arguments) if arguments is not None else None, prog_name="lakegate")
+    except LakegateError as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+
+
+__all__ = ["main"]

@@ -24,8 +24,8 @@ from framework.tables.model import differences, schema
 from framework.tables.prepare import ADDED, require_frame
 
 ACTIONS = (
-    "checkpoint", "collect", "count", "first", "foreach", "foreachPartition", "head", "isEmpty", "localCheckpoint", "show",
-    "tail", "take", "toArrow", "toLocalIterator", "toPandas",
+    "checkpoint", "collect", "count", "first", "foreach", "foreachPartition", "head", "isEmpty", "localCheckpoint",
+    "show", "tail", "take", "toArrow", "toLocalIterator", "toPandas",
 )  # fmt: skip
 ACTION_PROPERTIES = ("rdd", "write")
 PYTHON = (

@@ -1,7 +1,7 @@
 """Planning a batch: which one it is, and what it reads. Written down before its first commit.
 
-A batch is interrupted when some of the loads that its plan names are in and others are not. Then it is taken up: the same
-inputs, the same clock, only the loads that are missing.
+A batch is interrupted when some of the loads that its plan names are in and others are not. Then it is taken up: the
+same inputs, the same clock, only the loads that are missing.
 """
 
 import hashlib
@@ -41,8 +41,9 @@ def plan(
 ) -> Planned:
     """Plan the next batch, or take up the interrupted one.
 
-    `replan` pins the inputs of an interrupted batch anew: its loads that are in stay as they are. Raises PlanChangedError
-    where an interrupted batch was planned with other parameters, and what the sources raise where they cannot be read.
+    `replan` pins the inputs of an interrupted batch anew: its loads that are in stay as they are. Raises
+    PlanChangedError where an interrupted batch was planned with other parameters, and what the sources raise where they
+    cannot be read.
     """
     store = PlanStore(reading.lake, job.name)
     reached = positions(job, reading.lake)

@@ -71,8 +71,8 @@ def run(
 ) -> RunReport:
     """Run one batch of the job: everything that its sources hold.
 
-    Order: parameters, the lake, the tables as declared, the job on empty frames, the plan, then the stages. Until the first
-    load commits, an error leaves the tables as they were; each load is all or nothing.
+    Order: parameters, the lake, the tables as declared, the job on empty frames, the plan, then the stages. Until the
+    first load commits, an error leaves the tables as they were; each load is all or nothing.
     """
     began = time.monotonic()
     started_at = clock()

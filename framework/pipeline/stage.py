@@ -98,8 +98,8 @@ def extract(**sources: "Source | Function") -> Extract:
 def transform(function: Function, *, name: str | None = None, **bound: Any) -> Transform:
     """Use a function under another name or on other inputs: `transform(cleaned, name="cleaned_eu", orders=raw_eu)`.
 
-    A parameter that is a frame is bound to the function or stage that makes it; a run parameter is bound to a value, and
-    is then no flag any more.
+    A parameter that is a frame is bound to the function or stage that makes it; a run parameter is bound to a value,
+    and is then no flag any more.
     """
     taken = signature(function)
     own = name or function.__name__
@@ -121,11 +121,12 @@ def load(
     write: Write | None = None,
     name: str | None = None,
 ) -> Load:
-    """Write a frame, named by the function or stage that makes it, to a table: `load(cleaned, into=FLIGHTS, write=upsert())`.
+    """Write a frame, named by the function or stage that makes it: `load(cleaned, into=FLIGHTS, write=upsert())`.
 
-    Each load of a table is one commit. `into` may be any function that takes one DataFrame (and what is given): it has no
-    commit to carry the bookmark, so a batch that is taken up again calls it again; the run says so. `name` (by default the
-    table's or the function's) is the load's transaction id for life: two loads into one table need two names.
+    Each load of a table is one commit. `into` may be any function that takes one DataFrame (and what is given): it has
+    no commit to carry the bookmark, so a batch that is taken up again calls it again; the run says so. `name` (by
+    default the table's or the function's) is the load's transaction id for life: two loads into one table need two
+    names.
     """
     if isinstance(into, Table):
         if write is None or callable(write):
@@ -181,8 +182,8 @@ def signature(function: Function) -> Signature:
         elif parameter.kind is not parameter.KEYWORD_ONLY:
             raise FunctionError(
                 name,
-                f"parameter {parameter.name!r} is {getattr(hint, '__name__', hint)}, so it is a run parameter: put it behind "
-                "`*`; or it is a frame: annotate it DataFrame or Frame[...]",
+                f"parameter {parameter.name!r} is {getattr(hint, '__name__', hint)}, so it is a run parameter: put it "
+                "behind `*`; or it is a frame: annotate it DataFrame or Frame[...]",
             )
         else:
             required = parameter.default is parameter.empty

@@ -1,7 +1,7 @@
 """Rules: the constraints of a row model as SQL conditions, and refusing the rows that break them.
 
-A rule costs no pass of its own: the check is part of the frame's plan and raises in the task that meets the first bad row,
-so the write that reads the frame never commits. Only then are the violations counted.
+A rule costs no pass of its own: the check is part of the frame's plan and raises in the task that meets the first bad
+row, so the write that reads the frame never commits. Only then are the violations counted.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,18 +32,18 @@ class Rule:
 
 @cache
 def rules(model: type[RowModel]) -> tuple[Rule, ...]:
-    """Return the rules of a row model: NOT NULL, ge, gt, le, lt, multiple_of, min_length, max_length, pattern, Literal."""
+    """Return a row model's rules: NOT NULL, ge, gt, le, lt, multiple_of, min_length, max_length, pattern, Literal."""
     return tuple(rule for name, field in model.model_fields.items() for rule in _rules_of(model, name, field))
 
 
 def enforce(rows: DataFrame, model: type[RowModel], frame: str) -> DataFrame:
-    """Return the same rows, to fail in the task that reads the first one that breaks a rule; the error names `frame`."""
+    """Return the same rows, to fail in the task that meets the first one that breaks a rule, naming `frame`."""
     conditions = rules(model)
     if not conditions:
         return rows
     all_hold = " AND ".join(f"coalesce({rule.condition}, true)" for rule in conditions)
-    # Not deterministic on purpose: Spark would push a deterministic check below a join or another filter and so apply it
-    # to rows that the frame does not have.
+    # Not deterministic on purpose: Spark would push a deterministic check below a join or another filter, and so apply
+    # it to rows that the frame does not have.
     in_place = F.monotonically_increasing_id() >= 0
     broken = F.raise_error(F.lit(f"{MARK}({frame})")).cast("boolean")
     return rows.where(F.when(F.expr(all_hold) & in_place, F.lit(True)).otherwise(broken))

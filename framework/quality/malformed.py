@@ -1,7 +1,7 @@
 """Malformed records: the text of a record that is not of its row model is kept aside, never dropped in silence.
 
-They go to `_lakegate.malformed_<job>`, one table a job, before any load of the batch: record, frame, the source file, and
-the batch's clock. The commit carries a transaction of its own, so a batch that is taken up keeps them once.
+They go to `_lakegate.malformed_<job>`, one table a job, before any load of the batch: record, frame, the source file,
+and the batch's clock. The commit carries a transaction of its own, so a batch that is taken up keeps them once.
 """
 
 from pyspark.sql import DataFrame
@@ -16,7 +16,7 @@ from framework.tables.prepare import INGESTED_AT, MALFORMED, SOURCE_FILE
 def set_aside(
     lake: Lake, job: str, frame: str, rows: DataFrame, transaction: Transaction
 ) -> tuple[DataFrame, int, int]:
-    """Return the well-formed rows, how many records there are, and how many of them are malformed; those are written."""
+    """Return the well-formed rows, the number of records, and how many are malformed; those are written first."""
     counted = rows.agg(F.count(F.lit(1)).alias("all"), F.count(MALFORMED).alias("malformed")).first()
     assert counted is not None
     well_formed = rows.where(F.col(MALFORMED).isNull()).drop(MALFORMED)

@@ -115,9 +115,9 @@ class Files:
 def files(path: str, model: type[RowModel], *, format: Format, header: bool = True, **options: str) -> Files:
     """Read the files under `path`, relative to landing.root: a folder with all below it, a file, or a pattern.
 
-    `model` declares their columns in order; `header` and further `options` are Spark's for the format. A CSV file's header
-    must be the model's columns. Added to each row: `_source_file` and `_ingested_at` (when the batch was planned, UTC).
-    `text` gives a model of one column the lines; `binary` gives path, modified_at, length and content.
+    `model` declares their columns in order; `header` and further `options` are Spark's for the format. A CSV file's
+    header must be the model's columns. Added to each row: `_source_file` and `_ingested_at` (when the batch was
+    planned, UTC). `text` gives a model of one column the lines; `binary` gives path, modified_at, length and content.
     """
     return Files(path, model, format, {**options, "header": str(header).lower()} if format == "csv" else options)
 

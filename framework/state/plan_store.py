@@ -1,7 +1,7 @@
 """Plans, kept under `<lake.root>/_lakegate/plans/<job>/` so that an interrupted batch is taken up as it was planned.
 
-A plan is written before the batch's first commit and only if there is none: of two runs that plan the same batch, the second
-finds the first one's plan.
+A plan is written before the batch's first commit and only if there is none: of two runs that plan the same batch, the
+second finds the first one's plan.
 """
 
 from typing import Any

@@ -50,7 +50,7 @@ class Commit:
     @cached_property
     def metrics(self) -> dict[str, int]:
         """Delta's own counts, such as numTargetRowsInserted; what is not a number is left out."""
-        info = next((a["commitInfo"] for a in self.actions if "commitInfo" in a), {})
+        info: Mapping[str, Any] = next((a["commitInfo"] for a in self.actions if "commitInfo" in a), {})
         found = info.get("operationMetrics", {})
         return {name: int(value) for name, value in found.items() if str(value).lstrip("-").isdigit()}
 

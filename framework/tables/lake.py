@@ -1,6 +1,7 @@
 """Lake: where tables live, and the session that reads and writes them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pyspark.sql import SparkSession
@@ -16,12 +17,17 @@ class Lake:
     root: str
     catalog: Literal["none", "hive", "glue"] = "none"
 
+    def __post_init__(self) -> None:
+        """Make a relative root absolute: Delta takes a relative path for a name."""
+        if "://" not in self.root:
+            object.__setattr__(self, "root", str(Path(self.root).absolute()))
+
     def path(self, name: str) -> str:
         """Return where the table `database.name` lives."""
         return "/".join([self.root.rstrip("/"), *name.split(".")])
 
     def delta_log(self, name: str) -> Any:
-        """Return the table's transaction log, as Delta's own JVM object; for a table that does not exist it is empty."""
+        """Return the table's transaction log, as Delta's own JVM object; it is empty where there is no table."""
         # A Python-side reader of the log would be a second opinion on what is committed. Delta's is the only one.
         jvm: Any = self.spark._jvm
         return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))

@@ -1,7 +1,7 @@
 """Merges by key: upsert and sync. Each is one MERGE that reads its target inside its own transaction.
 
-Before the MERGE one pass over the rows counts them and refuses NULL keys and duplicates. What has not changed is left out
-of the MERGE, so that its files are not rewritten; that comparison reads the target within the MERGE, where Delta's
+Before the MERGE one pass over the rows counts them and refuses NULL keys and duplicates. What has not changed is left
+out of the MERGE, so that its files are not rewritten; that comparison reads the target within the MERGE, where Delta's
 conflict check sees it.
 """
 
@@ -111,7 +111,7 @@ def _require_sequence(rows: DataFrame, table: Table, sequence_by: str) -> int:
 
 
 def _latest(rows: DataFrame, table: Table, sequence_by: str) -> DataFrame:
-    """Keep the rows with the greatest sequence of each key; equal rows become one, so what is left over is a conflict."""
+    """Keep the rows with the greatest sequence of each key; equal rows become one, so what is left is a conflict."""
     newest_first = Window.partitionBy(*table.keys).orderBy(F.col(sequence_by).desc())
     ranked = rows.withColumn(CHANGE, F.rank().over(newest_first)).where(F.col(CHANGE) == 1).drop(CHANGE)
     whole = F.struct(*(_comparable(F.col(field.name), field.dataType) for field in rows.schema.fields))
@@ -148,7 +148,7 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
 
 
 def _touched(name: str) -> tuple[Column, Column]:
-    """Return a partition column's distinct values (one more than may be named), and its ends with whether NULL occurs."""
+    """Return a partition column's distinct values (one more than may be named), and its ends and whether it is NULL."""
     values = F.slice(F.sort_array(F.collect_set(F.col(name).cast("string"))), 1, MOST_LITERALS + 1)
     ends = F.struct(
         F.min(name).cast("string").alias("low"),
@@ -166,7 +166,7 @@ def _among(name: str, kind: DataType, values: Sequence[str], ends: Row) -> str:
 
 
 def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pruning: str | None) -> DataFrame:
-    """Return the rows that differ from the target's, with `_change`; lazy, so that the MERGE itself reads the target."""
+    """Return the rows that differ from the target's, with `_change`; lazy, so that the MERGE reads the target."""
     generated = generated_columns(table.model) if table.model else {}
     compared = [
         name for name in rows.columns if name not in generated and name not in table.keys and name in target.columns

@@ -1,4 +1,4 @@
-"""Row models: one class is a table's schema, its documentation, its rules, and the type of the frames that hold its rows."""
+"""Row models: one class is a table's schema, its documentation, its rules, and the type of its frames."""
 
 from collections.abc import Sequence
 from functools import cache

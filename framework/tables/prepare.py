@@ -1,4 +1,4 @@
-"""Preparing a table for a load: it is made as declared, or found to be as declared, before anything is read or written."""
+"""Preparing a table for a load: it is made as declared, or found to be as declared."""
 
 import json
 
@@ -44,7 +44,7 @@ def require_frame(table: Table, frame: StructType) -> None:
 
 
 def require_as_declared(lake: Lake, table: Table) -> None:
-    """Raise TableMismatchError where the table exists and its columns, generation or partitioning are not as declared."""
+    """Raise TableMismatchError where the table exists and its columns or partitioning are not as declared."""
     if table.model is None or not lake.exists(table.name):
         return
     actual = _actual_schema(lake, table)

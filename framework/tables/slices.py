@@ -1,4 +1,4 @@
-"""Slices of a table as SQL: which values a condition names, so that files outside them need not be read or rewritten."""
+"""Slices of a table as SQL: the values that a condition names, so that files outside them are left alone."""
 
 import re
 from collections.abc import Mapping, Sequence

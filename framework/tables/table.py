@@ -15,8 +15,8 @@ class Table:
     """A Delta table `database.name`, at `<lake.root>/<database>/<name>`.
 
     `model` says its columns (None: those of the first frame that is loaded), `keys` what names one row,
-    `partition_by` what its files are divided by. `properties` and the comment (by default the model's first line) are set
-    on the table by whichever load finds them different.
+    `partition_by` what its files are divided by. `properties` and the comment (by default the model's first line) are
+    set on the table by whichever load finds them different.
     """
 
     name: str

@@ -1,0 +1,86 @@
+"""The project that a command is run in: its root comes first on the path, and its `jobs` is the one that is used."""
+
+import ast
+import os
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framework.errors import ForeignJobsError, JobImportError, NotAProjectError, UnknownJobError
+
+if TYPE_CHECKING:
+    from framework.pipeline import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder `jobs`, in a project's root or, outside any project, as it was installed."""
+
+    jobs: Path
+    root: Path | None
+
+    def enter(self) -> None:
+        """Make the root the working directory, so that relative settings mean the same from each of its folders."""
+        if self.root:
+            os.chdir(self.root)
+
+    def names(self) -> dict[str, str]:
+        """Return each job's name and the first line of its docstring, read from the files without importing them."""
+        found = {}
+        for file in sorted(self.jobs.glob("*.py")):
+            if not file.name.startswith("_"):
+                described = _described(file)
+                if described is not None:
+                    found[file.stem] = described
+        return found
+
+    def load(self, name: str) -> "Job":
+        """Import jobs/<name>.py and return its job. Raises UnknownJobError, ForeignJobsError or JobImportError."""
+        from framework.pipeline import Job
+
+        if not (self.jobs / f"{name}.py").is_file():
+            raise UnknownJobError(name, list(self.names()))
+        if self.root:
+            sys.path.insert(0, str(self.root))
+        package = import_module("jobs")
+        found = [Path(place).resolve() for place in package.__path__]
+        if found != [self.jobs.resolve()]:
+            raise ForeignJobsError(", ".join(map(str, found)), str(self.jobs))
+        try:
+            module = import_module(f"jobs.{name}")
+        except (ImportError, SyntaxError) as error:
+            raise JobImportError(name, f"{type(error).__name__}: {error}") from error
+        job = getattr(module, "job", None)
+        if not isinstance(job, Job):
+            raise JobImportError(name, "it defines no `job = Job(...)`")
+        if job.name != name:
+            raise JobImportError(name, f"its job is called {job.name!r}; a job has the name of its file")
+        return job
+
+
+def find(start: Path | None = None) -> Project:
+    """Return the project of the working directory or of a folder above it, else the installed one."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if any((folder / "jobs").glob("*.py")):
+            return Project(folder / "jobs", folder)
+    # The console script's own folder is not the project's; look among what is installed.
+    spec = find_spec("jobs")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        return Project(Path(place), None)
+    raise NotAProjectError(str(here))
+
+
+def _described(file: Path) -> str | None:
+    """Return the first docstring line of a file that assigns `job`, None of any other."""
+    try:
+        module = ast.parse(file.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        return f"(cannot be read: {error.msg}, line {error.lineno})"
+    assigned = [target for node in module.body if isinstance(node, ast.Assign) for target in node.targets]
+    if not any(isinstance(target, ast.Name) and target.id == "job" for target in assigned):
+        return None
+    return (ast.get_docstring(module) or "").split("\n", 1)[0]

@@ -1,0 +1,89 @@
+"""`lakegate run JOB`: each job is a command of its own, whose options are the job's parameters."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from framework.cli import project
+from framework.cli.options import Environment, Overrides
+from framework.cli.start import start
+
+if TYPE_CHECKING:
+    from framework.pipeline import Job
+    from framework.pipeline.stage import Parameter
+
+Replan = Annotated[bool, typer.Option("--replan", help="pin the inputs of an interrupted batch anew")]
+
+
+class JobCommands(TyperGroup):
+    """A command for each job of the project, made when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the jobs' names."""
+        return list(project.find().names())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a job and make its command. Raises UnknownJobError or JobImportError."""
+        here = project.find()
+        return command(here, here.load(cmd_name))
+
+
+def command(here: project.Project, job: "Job") -> Any:
+    """Return the command that runs a job, with an option for each of its parameters."""
+
+    def run(env: str, set: list[str] | None, replan: bool, **given: str | None) -> None:
+        run_job(
+            here, job, env, set or [], {name: text for name, text in given.items() if text is not None}, replan=replan
+        )
+
+    described = (inspect.getdoc(sys.modules[f"jobs.{job.name}"]) or "").split("\n", 1)[0]
+    own = [_option(parameter) for parameter in job.parameters.values()]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    common = [
+        inspect.Parameter("env", keyword, default="local", annotation=Environment),
+        inspect.Parameter("set", keyword, default=None, annotation=Overrides),
+        inspect.Parameter("replan", keyword, default=False, annotation=Replan),
+    ]
+    run.__signature__ = inspect.Signature([*own, *common])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *common)}
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command(job.name, help=described)(run)
+    return typer.main.get_command(single)
+
+
+def run_job(
+    here: project.Project, job: "Job", environment: str, overrides: list[str], given: dict[str, Any], *, replan: bool
+) -> None:
+    """Run a job with a display of its progress, and print what was read and written."""
+    from framework.pipeline import run
+    from framework.pipeline.parameters import values
+    from framework.report import progress, summary
+
+    values(job, given)  # before Spark takes its seconds to start
+    interactive = sys.stderr.isatty()
+    settings, lake = start(here, job.name, environment, overrides, quiet=interactive)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731  # the one place where the clock is read
+    with progress(enabled=interactive) as observe:
+        report = run(
+            job,
+            lake,
+            settings.landing.root,
+            given,
+            environment=environment,
+            clock=clock,
+            observe=observe,
+            replan=replan,
+        )
+    summary(job, report, lake.root)
+
+
+def _option(parameter: "Parameter") -> inspect.Parameter:
+    shown = str(parameter) + (", required" if parameter.required else "")
+    flag = "--" + parameter.name.replace("_", "-")
+    option = Annotated[str | None, typer.Option(flag, help=shown, metavar="VALUE", show_default=False)]
+    return inspect.Parameter(parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)

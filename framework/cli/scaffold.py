@@ -1,0 +1,91 @@
+"""`lakegate new` and `lakegate init`: a job or a project from templates, all its files or none."""
+
+import json
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
+from pathlib import Path
+
+import typer
+
+from framework.cli import project
+from framework.errors import DeclarationError, FileExistsRefusedError, NotAProjectError
+
+TEMPLATES = files("framework.cli") / "templates"
+PROJECT_FILES = {
+    "Makefile": "Makefile",
+    "README.md": "README.md",
+    "pyproject.toml": "pyproject.toml",
+    ".gitignore": "gitignore",
+    "conf/local.toml": "conf/local.toml",
+    "conf/test.toml": "conf/test.toml",
+    "conf/prod.toml": "conf/prod.toml",
+    "scripts/run_job.py": "scripts/run_job.py",
+}
+
+
+def new_job(name: str) -> None:
+    """Make jobs/NAME.py, its test, and a sample input under the landing folder of the environment `local`."""
+    here = project.find()
+    if here.root is None:
+        raise NotAProjectError(str(Path.cwd()))
+    here.enter()
+    from framework.config import load
+
+    _write(_job_files(name, Path(load("local").landing.root)))
+    typer.echo(f"Try it: lakegate check {name}, lakegate run {name}, and the test.")
+
+
+def new_project(folder: Path) -> None:
+    """Make a project with the job `orders` in a folder that is empty or does not exist."""
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsRefusedError([str(folder)])
+    version, source = _installed()
+    values = {"project": _distribution_name(folder), "version": version, "lakegate": source}
+    made = {Path(path): _filled(f"project/{template}", values) for path, template in PROJECT_FILES.items()}
+    made[Path("jobs/__init__.py")] = '"""The jobs of this project: one file each."""\n'
+    made |= _job_files("orders", Path("data"))
+    _write({folder / path: text for path, text in made.items()})
+    typer.echo(f"Try it: cd {folder} && make run && make test")
+
+
+def _job_files(name: str, landing: Path) -> dict[Path, str]:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise DeclarationError(f"Job {name!r}", "name it in lower-case letters, digits and _: it names a file and tables")
+    words = {"name": name, "Name": "".join(word.title() for word in name.split("_")), "NAME": name.upper()}
+    return {
+        Path(f"jobs/{name}.py"): _filled("job.py", words),
+        Path(f"tests/jobs/test_{name}.py"): _filled("test_job.py", words),
+        landing / name / "2024-01-02.csv": _filled("sample.csv", words),
+    }
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    text = (TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def _write(made: Mapping[Path, str]) -> None:
+    if existing := [str(path) for path in made if path.exists()]:
+        raise FileExistsRefusedError(existing)
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        typer.echo(f"made {path}")
+
+
+def _distribution_name(folder: Path) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "jobs"
+
+
+def _installed() -> tuple[str, str]:
+    """Return lakegate's version and where it was installed from, so that a new project gets the same."""
+    try:
+        found = distribution("lakegate")
+    except PackageNotFoundError:
+        return "0", "lakegate[spark]"
+    origin = json.loads(found.read_text("direct_url.json") or "{}").get("url")
+    return found.version, f"lakegate[spark] @ {origin}" if origin else f"lakegate[spark]=={found.version}"

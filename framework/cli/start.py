@@ -1,0 +1,27 @@
+"""What `run` and `check` begin with: settings, log, session, lake."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from framework import log
+from framework.cli.project import Project
+
+if TYPE_CHECKING:
+    from framework.config import Settings
+    from framework.tables import Lake
+
+
+def start(
+    project: Project, job: str, environment: str, overrides: Sequence[str], *, quiet: bool
+) -> "tuple[Settings, Lake]":
+    """Read the settings, configure the log, and make the session of an environment; `quiet` logs warnings only."""
+    from framework.config import load
+
+    project.enter()
+    settings = load(environment, overrides)
+    log.configure(settings.log.format, "warning" if quiet and settings.log.level != "error" else settings.log.level)
+    from framework.session import create
+    from framework.tables import Lake
+
+    spark = create(settings, f"lakegate {job}")
+    return settings, Lake(spark, settings.lake.root, settings.catalog.kind)
