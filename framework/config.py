@@ -12,12 +12,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from framework.errors import SettingError, UnknownEnvironmentError, alternatives
 
 PREFIX = "LAKEGATE_"
-NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL"}
+NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL", "LAKEGATE_JVMS"}
 SECRET_WORDS = ("secret", "password", "token", "key", "credential")
 
 
@@ -109,7 +115,9 @@ def load(environment: str, overrides: Sequence[str] = (), conf: Path | None = No
     try:
         return _layered(files)(environment=environment, **given)
     except ValidationError as error:
-        raise _refused(error, " -> ".join(str(f) for f in files)) from None
+        raise _refused(error, " -> ".join([*map(str, files), "LAKEGATE_* variables", "--set"])) from None
+    except SettingsError as error:  # a section given as one variable, which is then JSON; the value is not repeated
+        raise SettingError(str(error).split('"')[1], "its variable is not JSON", "the environment variables") from None
 
 
 def conf_folder() -> Path:
@@ -161,6 +169,8 @@ def _toml(settings: type[BaseSettings], file: Path) -> TomlConfigSettingsSource:
         raise SettingError(file.name, f"the file is not TOML: {error}", str(file)) from None
     if "secrets" in source.toml_data:
         raise SettingError("secrets", "a secret does not belong in a file; set LAKEGATE_SECRETS__NAME", str(file))
+    if "environment" in source.toml_data:
+        raise SettingError("environment", "the file's name says it", str(file))
     return source
 
 
@@ -169,10 +179,10 @@ def _nested(overrides: Sequence[str]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for override in overrides:
         key, equals, value = override.partition("=")
-        if not equals or not key:
-            raise SettingError(override, "write it as section.key=value", "--set")
         if key.startswith("secrets"):
             raise SettingError("secrets", "a command line is seen by others; set LAKEGATE_SECRETS__NAME", "--set")
+        if not equals or not key:
+            raise SettingError(override, "write it as section.key=value", "--set")
         path = ["spark", "conf", key[len("spark.conf.") :]] if key.startswith("spark.conf.") else key.split(".")
         table = result
         for name in path[:-1]:
@@ -186,8 +196,11 @@ def _nested(overrides: Sequence[str]) -> dict[str, Any]:
 def _refuse_unknown_variables(variables: Mapping[str, str]) -> None:
     # pydantic-settings ignores variables whose section it does not know; a typo there would be silent.
     for variable in variables:
-        section = variable.removeprefix(PREFIX).split("__")[0].lower()
-        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS and section not in Settings.model_fields:
+        name = variable.upper()
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+            continue
+        section = name.removeprefix(PREFIX).split("__")[0].lower()
+        if section not in Settings.model_fields:
             raise SettingError(variable, alternatives(section, Settings.model_fields), "the environment variables")
         if section == "environment":
             raise SettingError(

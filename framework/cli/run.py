@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from framework.cli import project
 from framework.cli.options import Environment, Overrides
 from framework.cli.start import start
+from framework.errors import ParameterConflictError
 
 if TYPE_CHECKING:
     from framework.pipeline import Job
@@ -28,9 +29,13 @@ class JobCommands(TyperGroup):
         return list(project.find().names())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import a job and make its command. Raises UnknownJobError or JobImportError."""
+        """Return what the help lists of a job; nothing is imported, so a broken file hides no other job."""
+        return TyperCommand(cmd_name, help=project.find().names().get(cmd_name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the job that is to run and make its command. Raises UnknownJobError or JobImportError."""
         here = project.find()
-        return command(here, here.load(cmd_name))
+        return args[0], command(here, here.load(args[0])), args[1:]
 
 
 def command(here: project.Project, job: "Job") -> Any:
@@ -49,6 +54,9 @@ def command(here: project.Project, job: "Job") -> Any:
         inspect.Parameter("set", keyword, default=None, annotation=Overrides),
         inspect.Parameter("replan", keyword, default=False, annotation=Replan),
     ]
+    for name in ("help", *(option.name for option in common)):
+        if name in job.parameters:
+            raise ParameterConflictError(job.name, name, str(job.parameters[name]), "an option of `lakegate run`")
     run.__signature__ = inspect.Signature([*own, *common])  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *common)}
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -1,8 +1,9 @@
 """`lakegate new` and `lakegate init`: a job or a project from templates, all its files or none."""
 
+import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
@@ -39,7 +40,7 @@ def new_job(name: str) -> None:
 
 def new_project(folder: Path) -> None:
     """Make a project with the job `orders` in a folder that is empty or does not exist."""
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise FileExistsRefusedError([str(folder)])
     version, source = _installed()
     values = {"project": _distribution_name(folder), "version": version, "lakegate": source}
@@ -54,11 +55,34 @@ def _job_files(name: str, landing: Path) -> dict[Path, str]:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise DeclarationError(f"Job {name!r}", "name it in lower-case letters, digits and _: it names a file and tables")
     words = {"name": name, "Name": "".join(word.title() for word in name.split("_")), "NAME": name.upper()}
+    job, test = _filled("job.py", words), _filled("test_job.py", words)
+    for text in (job, test):
+        _require_python(name, text)
     return {
-        Path(f"jobs/{name}.py"): _filled("job.py", words),
-        Path(f"tests/jobs/test_{name}.py"): _filled("test_job.py", words),
+        Path(f"jobs/{name}.py"): job,
+        Path(f"tests/jobs/test_{name}.py"): test,
         landing / name / "2024-01-02.csv": _filled("sample.csv", words),
     }
+
+
+def _require_python(name: str, text: str) -> None:
+    """Refuse a job name that makes a template no Python (`class`), or one of its names mean two things (`table`)."""
+    try:
+        bound = list(_bound(ast.parse(text)))
+    except SyntaxError:
+        raise DeclarationError(f"Job {name!r}", "it is a word of Python's own; choose another name") from None
+    if twice := sorted({word for word in bound if bound.count(word) > 1}):
+        raise DeclarationError(f"Job {name!r}", f"{twice[0]!r} would have two meanings in its file; choose another name")
+
+
+def _bound(module: ast.Module) -> Iterator[str]:
+    for node in module.body:
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

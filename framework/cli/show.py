@@ -41,6 +41,7 @@ def print_job(name: str, svg: Path | None) -> None:
     if svg:
         from framework.report import draw
 
+        svg.parent.mkdir(parents=True, exist_ok=True)
         svg.write_text(draw(job), encoding="utf-8")
         console.print(f"Drawn: {svg}")
 

@@ -4,7 +4,7 @@ from framework.batch import Interval, Run
 from framework.pipeline.check import Checked, check
 from framework.pipeline.job import Job
 from framework.pipeline.run import RunReport, StageReport, run
-from framework.pipeline.stage import compose, extract, load, transform
+from framework.pipeline.stage import Stage, compose, extract, load, transform
 
 __all__ = [
     "Checked",
@@ -12,6 +12,7 @@ __all__ = [
     "Job",
     "Run",
     "RunReport",
+    "Stage",
     "StageReport",
     "check",
     "compose",

@@ -4,6 +4,8 @@ Every function is called with frames that have the declared columns and no rows,
 Bodies of Python UDFs and of a user's own extracts and loads are not run; `notes` says where.
 """
 
+import os
+import sysconfig
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +14,11 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import py4j
+import pyspark
 from pyspark.sql import DataFrame
 
+import framework
 from framework.batch import Interval, Run
 from framework.errors import ActionError, CheckFailedError, FrameMismatchError, FunctionError, LakegateError
 from framework.pipeline.call import call
@@ -24,18 +29,14 @@ from framework.tables.model import differences, schema
 from framework.tables.prepare import ADDED, require_frame
 
 ACTIONS = (
-    "checkpoint", "collect", "count", "first", "foreach", "foreachPartition", "head", "isEmpty", "localCheckpoint",
-    "show", "tail", "take", "toArrow", "toLocalIterator", "toPandas",
+    "approxQuantile", "checkpoint", "collect", "corr", "count", "cov", "crosstab", "first", "foreach", "foreachPartition",
+    "head", "isEmpty", "localCheckpoint", "show", "tail", "take", "toArrow", "toLocalIterator", "toPandas", "transpose",
+    "writeTo",
 )  # fmt: skip
 ACTION_PROPERTIES = ("rdd", "write")
-PYTHON = (
-    "PythonUDF",
-    "MapInPandas",
-    "MapInArrow",
-    "MapInPython",
-    "FlatMapGroupsIn",
-    "FlatMapCoGroupsIn",
-    "ArrowEvalPython",
+# Where lines of a traceback are not the user's own: on a cluster Spark's Python is not among the installed packages.
+NOT_THE_USERS = tuple(
+    folder + os.sep for folder in (*(p.__path__[0] for p in (framework, pyspark, py4j)), sysconfig.get_path("stdlib"))
 )
 
 
@@ -84,11 +85,14 @@ def check(job: Job, reading: Reading, run: Run, parameters: Mapping[str, Any]) -
             )
             frames[node.key] = _empty(reading, node.model)
         elif node.table:
-            faults += _load_faults(node, inputs["rows"])
+            maker = next(maker for maker in job.nodes if maker.key == node.takes["rows"])
+            faults += _load_faults(node, maker, inputs["rows"])
         elif node.kind == "load":
             notes.append(f"{node.key!r} is not checked: a load of your own is not called, since it would write")
         else:
-            frames[node.name] = _transformed(node, inputs, reading, run, parameters, faults, notes)
+            frames[node.name] = _transformed(node, inputs, reading, run, parameters, faults)
+    if python := [name for name, rows in frames.items() if rows is not None and _calls_python(rows)]:
+        notes.append(f"{', '.join(map(repr, python))}: made with Python UDFs, whose bodies are not checked")
     return Checked(tuple(faults), tuple(notes))
 
 
@@ -101,13 +105,8 @@ def said(error: BaseException) -> str:
 
 def location(error: BaseException, function: Any) -> tuple[str, int, str]:
     """Return file, line and function of the user's innermost line in a traceback, or where the function begins."""
-    ours = str(Path(__file__).parent.parent)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if (
-            not frame.filename.startswith(ours)
-            and "site-packages" not in frame.filename
-            and "py4j" not in frame.filename
-        ):
+        if not frame.filename.startswith(NOT_THE_USERS) and "site-packages" not in frame.filename:
             return frame.filename, frame.lineno or 0, frame.name
     code = function.__code__ if isinstance(function, FunctionType) else None
     return (code.co_filename, code.co_firstlineno, code.co_name) if code else ("", 0, "")
@@ -134,7 +133,6 @@ def _transformed(
     run: Run,
     parameters: Mapping[str, Any],
     faults: list[Fault],
-    notes: list[str],
 ) -> DataFrame | None:
     try:
         with _no_actions(reading):
@@ -146,29 +144,32 @@ def _transformed(
         if node.model and (found := differences(schema(node.model), rows.schema, exempt=ADDED)):
             raise FrameMismatchError(f"Frame[{node.model.__name__}]", found, rows.columns)
     except Exception as error:
-        faults.append(_fault(node, error))
+        faults.append(_fault(node.name, error, node.function))
         return _empty(reading, node.model)
-    plan = rows._jdf.queryExecution().analyzed().toString()
-    if any(word in plan for word in PYTHON):
-        notes.append(f"{node.name!r}: the bodies of its Python UDFs are not checked")
     return rows
 
 
-def _load_faults(node: Node, rows: DataFrame | None) -> list[Fault]:
+def _calls_python(rows: DataFrame) -> bool:
+    plan: Any = rows._jdf.queryExecution().analyzed()
+    patterns: Any = rows.sparkSession._jvm.org.apache.spark.sql.catalyst.trees.TreePattern  # type: ignore[union-attr]
+    return bool(plan.containsPattern(patterns.PYTHON_UDF()))
+
+
+def _load_faults(node: Node, maker: Node, rows: DataFrame | None) -> list[Fault]:
     assert node.table is not None
     assert rows is not None
     try:
         require_frame(node.table, rows.schema)
     except FrameMismatchError as error:
-        return [Fault(f"load {node.name}", "", "", 0, error)]
+        return [_fault(node.key, error, maker.function)]
     return []
 
 
-def _fault(node: Node, error: Exception) -> Fault:
-    file, line, function = location(error, node.function)
+def _fault(stage: str, error: Exception, function: Any) -> Fault:
+    file, line, name = location(error, function)
     here = Path.cwd()
     shown = str(Path(file).relative_to(here)) if file and Path(file).is_relative_to(here) else file
-    return Fault(node.name, function, shown, line, error)
+    return Fault(stage, name, shown, line, error)
 
 
 def _empty(reading: Reading, model: type[RowModel] | None) -> DataFrame | None:

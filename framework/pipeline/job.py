@@ -3,6 +3,7 @@
 Wiring is by name and strict: whatever cannot run is refused here, before any Spark starts, with what there is instead.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ from framework.pipeline.stage import Extract, Function, Load, Parameter, Signatu
 from framework.sources import Source
 from framework.sources.table import Written
 from framework.tables import RowModel, Table
+
+NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Node:
         """The user's function, if the stage calls one."""
         if isinstance(self.does, Load):
             return None if isinstance(self.does.into, Table) else self.does.into
-        return None if hasattr(self.does, "pin") else self.does  # type: ignore[return-value]
+        return None if hasattr(self.does, "pin") else self.does
 
     @property
     def table(self) -> Table | None:
@@ -75,9 +78,9 @@ class Job:
 
     def __post_init__(self) -> None:
         """Wire the stages, in the order in which they can run."""
-        if not self.name.isidentifier():
+        if not NAME.fullmatch(self.name):
             raise DeclarationError(
-                f"Job {self.name!r}", "name it with letters, digits and _ only: it names files and commits"
+                f"Job {self.name!r}", "write its name in lower-case letters, digits and _: it names files and tables"
             )
         object.__setattr__(self, "stages", tuple(self.stages))
         nodes = _wire(self.name, self.stages)
@@ -96,8 +99,8 @@ class Job:
         return tuple({node.table.name: node.table for node in self.loads if node.table}.values())
 
     def consumers(self, frame: str) -> int:
-        """Count the stages that take a frame."""
-        return sum(frame in node.takes.values() for node in self.nodes)
+        """Count the times that a frame is taken, by several stages or by one twice."""
+        return sum(taken == frame for node in self.nodes for taken in node.takes.values())
 
 
 def _wire(job: str, stages: Sequence[Stage]) -> list[Node]:
@@ -147,7 +150,7 @@ def _extract_node(job: str, name: str, source: "Source | Function", loads: Seque
             raise UnknownFrameError(job, name, f"written({source.table.name})", tables, why)
         return Node(name, "extract", source, after=(f"load {writers[0]}",), model=source.model)
     if hasattr(source, "pin"):
-        return Node(name, "extract", source, model=source.model)
+        return Node(name, "extract", source, model=source.model)  # type: ignore[union-attr]
     return Node(name, "extract", source, model=signature(source).makes)
 
 
@@ -174,11 +177,20 @@ def _resolve(job: str, stage: str, reference: Any, makers: Mapping[str, Stage]) 
         if reference not in makers:
             raise UnknownFrameError(job, stage, reference, list(makers))
         return reference
-    for name, maker in makers.items():
-        if maker is reference:
-            return name
+    found = [name for name, maker in makers.items() if maker is reference]
+    found = found or [name for name, maker in makers.items() if _inside(name, maker) is reference]
+    if len(found) == 1:
+        return found[0]
     said = getattr(reference, "name", None) or getattr(reference, "__name__", None) or repr(reference)
-    raise UnknownFrameError(job, stage, said, list(makers), "which is not among the stages")
+    why = "which several stages make; refer to one of them" if found else "which is not among the stages"
+    raise UnknownFrameError(job, stage, said, list(makers), why)
+
+
+def _inside(frame: str, maker: Stage) -> Any:
+    """Return the function or source that makes a frame of a stage which is not a plain function."""
+    if isinstance(maker, Extract):
+        return dict(maker.sources)[frame]
+    return maker.function if isinstance(maker, Transform) else None
 
 
 def _require_used(job: str, nodes: Sequence[Node]) -> None:

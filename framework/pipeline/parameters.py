@@ -13,7 +13,7 @@ ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 def values(job: Job, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value for each parameter of the job; text is parsed to the parameter's type.
+    """Return a value for each parameter of the job; text is parsed to the parameter's type, a list as JSON.
 
     Raises UnknownParameterError, ParameterValueError, or MissingParameterError naming all that are missing.
     """
@@ -23,7 +23,7 @@ def values(job: Job, given: Mapping[str, Any]) -> dict[str, Any]:
     missing = [name for name, parameter in job.parameters.items() if parameter.required and name not in given]
     if missing:
         raise MissingParameterError(job.name, missing)
-    return {name: _value(job, name, given[name]) if name in given else p.default for name, p in job.parameters.items()}
+    return {name: _value(job, name, given.get(name, p.default)) for name, p in job.parameters.items()}
 
 
 def as_json(value: Any) -> str:
@@ -42,8 +42,18 @@ def _value(job: Job, name: str, value: Any) -> Any:
     kind = job.parameters[name]
     adapter = TypeAdapter(kind.type)
     try:
-        return adapter.validate_strings(value) if isinstance(value, str) else adapter.validate_python(value)
+        return _parsed(adapter, value) if isinstance(value, str) else adapter.validate_python(value)
     except ValidationError as error:
         reason = error.errors(include_url=False)[0]["msg"]
         shown = json.dumps(value, default=str)
         raise ParameterValueError(job.name, name, str(kind).split(" = ")[0], f"{shown} is not ({reason})") from None
+
+
+def _parsed(adapter: TypeAdapter[Any], text: str) -> Any:
+    try:
+        return adapter.validate_strings(text)
+    except ValidationError as error:
+        try:
+            return adapter.validate_json(text)  # a list, a Literal of numbers, null
+        except ValidationError:
+            raise error from None

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from framework.batch import Pin, Plan, Position
-from framework.errors import DamagedPlanError, PlanChangedError
+from framework.errors import PlanChangedError
 from framework.pipeline.job import Job
-from framework.pipeline.parameters import changes, values
+from framework.pipeline.parameters import changes
 from framework.sources import Reading
 from framework.state import PlanStore
 from framework.tables import Lake
@@ -42,30 +42,29 @@ def plan(
     """Plan the next batch, or take up the interrupted one.
 
     `replan` pins the inputs of an interrupted batch anew: its loads that are in stay as they are. Raises
-    PlanChangedError where an interrupted batch was planned with other parameters, and what the sources raise where they
-    cannot be read.
+    PlanChangedError where an interrupted batch was planned with other parameters or sources, DamagedPlanError where its
+    plan cannot be read, and what the sources raise where they cannot be read.
     """
     store = PlanStore(reading.lake, job.name)
-    reached = positions(job, reading.lake)
-    position, begun = _next(job, store, reached, replan=replan)
-    earlier = None if replan else _planned(store, position, begun=begun)
-    if earlier is not None and begun:
-        # Compared as the job's own types: a plan keeps a date as text.
-        if found := changes(values(job, earlier.parameters), parameters):
-            raise PlanChangedError(job.name, position.batch, found)
-        return Planned(earlier, resumed=True)
-    fresh = Plan(
-        job=job.name,
-        run_id=run_id,
-        position=position,
-        started_at=started_at,
-        code_version=code_version(job),
-        loads=tuple(node.name for node in job.loads if node.table),
-        parameters=dict(parameters),
-        pins={node.name: _pin(node.does, reading) for node in job.nodes if node.kind == "extract"},
-    )
-    # A plan that no commit followed says nothing about the tables, so a later run may plan its batch anew.
-    return Planned(store.save(fresh, anew=True), resumed=begun)
+    sources = {node.name: node.does for node in job.nodes if node.kind == "extract"}
+    position, begun = _next(store, positions(job, reading.lake), replan=replan)
+    planned = store.load(position) if begun and not replan else None
+    if planned is None:
+        fresh = Plan(
+            job=job.name,
+            run_id=run_id,
+            position=position,
+            started_at=started_at,
+            code_version=code_version(job),
+            loads=tuple(node.name for node in job.loads if node.table),
+            parameters=dict(parameters),
+            pins={name: _pin(source, reading) for name, source in sources.items()},
+        )
+        planned = store.save(fresh, anew=replan)
+    unplanned = [f"{name!r} is read now and was not planned" for name in sources if name not in planned.pins]
+    if found := [*changes(planned.parameters, parameters), *unplanned]:
+        raise PlanChangedError(job.name, position.batch, found)
+    return Planned(planned, resumed=begun)
 
 
 def positions(job: Job, lake: Lake) -> dict[str, Position | None]:
@@ -85,29 +84,18 @@ def code_version(job: Job) -> str:
     return digest.hexdigest()[:12]
 
 
-def _next(job: Job, store: PlanStore, reached: Mapping[str, Position | None], *, replan: bool) -> tuple[Position, bool]:
+def _next(store: PlanStore, reached: Mapping[str, Position | None], *, replan: bool) -> tuple[Position, bool]:
     """Return the position to run, and whether some of its loads are in already."""
     committed = [position for position in reached.values() if position is not None]
-    if not committed:
-        return (store.newest() or Position(0, 0)).next(), False
-    newest = max(committed)
+    newest = max(committed, default=None)
     behind = [name for name, position in reached.items() if position != newest]
-    if not behind:
-        return newest.next(), False
-    earlier = None if replan else _planned(store, newest, begun=True)
-    planned = earlier.loads if earlier else tuple(reached)
-    interrupted = [name for name in behind if name in planned]
-    return (newest, True) if interrupted else (newest.next(), False)
-
-
-def _planned(store: PlanStore, position: Position, *, begun: bool) -> Plan | None:
-    try:
-        return store.load(position)
-    except DamagedPlanError:
-        if begun:
-            raise
-        return None
+    if newest and behind:
+        earlier = None if replan else store.load(newest)
+        if earlier is None or set(behind) & set(earlier.loads):
+            return newest, True
+    # The number of a batch that no load followed is not used again: its malformed records are in under that number.
+    return max([*committed, store.newest() or Position(0, 0)]).next(), False
 
 
 def _pin(source: Any, reading: Reading) -> Pin:
-    return source.pin(reading) if hasattr(source, "pin") else Pin()  # type: ignore[no-any-return]
+    return source.pin(reading) if hasattr(source, "pin") else Pin()

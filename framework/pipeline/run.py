@@ -15,7 +15,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
 from framework import log
-from framework.batch import Interval, Plan, Run
+from framework.batch import Plan, Run
 from framework.errors import ExpectationFailedError, LakegateError, StageFailedError
 from framework.pipeline.call import call
 from framework.pipeline.check import check, location
@@ -24,6 +24,7 @@ from framework.pipeline.parameters import values
 from framework.pipeline.plan import plan
 from framework.quality import broke_rule, enforce, set_aside, violations
 from framework.sources import Reading
+from framework.sources.files import Files
 from framework.sources.table import TableSource, Written
 from framework.tables import Counts, Lake, load
 from framework.tables.commit import Transaction
@@ -173,7 +174,7 @@ class _Execution:
 
     def _transform(self, node: Node) -> StageReport:
         inputs = {parameter: self.frames[frame] for parameter, frame in node.takes.items()}
-        self._made(node, call(node, inputs, self.reading.lake.spark, Interval(), self.run, self.parameters))
+        self._made(node, call(node, inputs, self.reading.lake.spark, self.plan.interval, self.run, self.parameters))
         return StageReport(node.name, node.kind, "done")
 
     def _load(self, node: Node) -> StageReport:
@@ -198,7 +199,7 @@ class _Execution:
         if node.model is not None and not isinstance(node.does, TableSource | Written):
             self.unchecked[node.name] = rows
             rows = enforce(rows, node.model, node.name)
-        if self.job.consumers(node.name) > 1:
+        if self.job.consumers(node.name) > 1 and not _is_kept(node):
             self._keep(rows)
         self.frames[node.name] = rows
 
@@ -239,7 +240,12 @@ class _Execution:
         return StageFailedError(self.job.name, node.name, f" at {file}:{line}" if file else "", error)
 
 
+def _is_kept(node: Node) -> bool:
+    """Say whether a frame is kept from when its malformed records were counted; its rules cost less than a second copy."""
+    return isinstance(node.does, Files) and node.does.keeps_malformed
+
+
 def _logged(report: StageReport) -> dict[str, Any]:
     counts = report.counts
-    rows = {} if counts is None else {name: getattr(counts, name) for name in Counts.__slots__}  # type: ignore[attr-defined]
+    rows = {} if counts is None else {name: getattr(counts, name) for name in Counts.__slots__}
     return {"stage": report.name, "kind": report.kind, "outcome": report.outcome, "version": report.version, **rows}

@@ -33,7 +33,7 @@ class Parameter:
 
     def __str__(self) -> str:
         """`int = 1`."""
-        kind = getattr(self.type, "__name__", None) or str(self.type).replace("typing.", "")
+        kind = self.type.__name__ if isinstance(self.type, type) else str(self.type).replace("typing.", "")
         return kind if self.required else f"{kind} = {self.default!r}"
 
 
@@ -129,7 +129,7 @@ def load(
     names.
     """
     if isinstance(into, Table):
-        if write is None or callable(write):
+        if write is None or not hasattr(write, "commit"):
             raise DeclarationError(
                 f"load(..., into={into.name!r})", "say how with write=append(), upsert(), ... (called)"
             )
@@ -137,9 +137,10 @@ def load(
         return Load(frame, into, write, name or into.name)
     if not callable(into):
         raise DeclarationError("load(..., into=...)", f"{into!r} is neither a Table nor a function")
+    taken = signature(into)
     if write is not None:
         raise DeclarationError(f"load(..., into={into.__name__})", "a function writes in its own way; take write= out")
-    if len(signature(into).frames) != 1:
+    if len(taken.frames) != 1:
         raise FunctionError(
             f"The load {into.__name__!r}", "it must take exactly one parameter annotated DataFrame or Frame[...]"
         )
@@ -172,7 +173,9 @@ def signature(function: Function) -> Signature:
     for parameter in inspect.signature(function).parameters.values():
         hint = hints.get(parameter.name)
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise FunctionError(name, f"it takes *{parameter.name}; name each parameter")
+            raise FunctionError(name, f"it takes {parameter}; name each parameter")
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise FunctionError(name, f"parameter {parameter.name!r} is given by name; take the `/` behind it out")
         if hint is None:
             raise FunctionError(name, f"parameter {parameter.name!r} has no annotation, so nothing says what it is")
         if _is_frame(hint):

@@ -4,11 +4,12 @@ A rule costs no pass of its own: the check is part of the frame's plan and raise
 row, so the write that reads the frame never commits. Only then are the violations counted.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 from pydantic.fields import FieldInfo
@@ -74,9 +75,9 @@ def _rules_of(model: type[RowModel], name: str, field: FieldInfo) -> Iterator[Ru
     column = f"`{name}`"
     if not schema(model)[name].nullable:
         yield Rule(f"{name} is not NULL", f"{column} IS NOT NULL")
-    for choices in _literals(field.annotation):
+    if choices := _choices(field):
         yield Rule(f"{name} is one of {', '.join(map(str, choices))}", f"{column} IN ({', '.join(map(_sql, choices))})")
-    for constraint in field.metadata:
+    for constraint in _constraints(field):
         match constraint:
             case annotated_types.Ge(ge=bound):
                 yield Rule(f"{name} >= {bound}", f"{column} >= {_sql(bound)}")
@@ -96,11 +97,23 @@ def _rules_of(model: type[RowModel], name: str, field: FieldInfo) -> Iterator[Ru
                 yield Rule(f"{name} matches {pattern}", f"{column} RLIKE {_sql(pattern)}")
 
 
-def _literals(annotation: Any) -> Iterator[tuple[Any, ...]]:
-    options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    for option in options:
-        if option is not NoneType and get_origin(option) is Literal:
-            yield get_args(option)
+def _choices(field: FieldInfo) -> list[Any]:
+    kinds = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in _kinds(field)]
+    return [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind) if choice is not None]
+
+
+def _constraints(field: FieldInfo) -> Iterator[Any]:
+    """Give the field's constraints, those within a union too: `Annotated[int, Field(ge=0)] | None`."""
+    yield from field.metadata
+    for kind in _kinds(field):
+        for note in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
+            yield from note.metadata if isinstance(note, FieldInfo) else (note,)
+
+
+def _kinds(field: FieldInfo) -> Sequence[Any]:
+    """Return the members of a union, or else the one type."""
+    kind = field.annotation
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 
 def _size(model: type[RowModel], name: str) -> str:
@@ -109,7 +122,7 @@ def _size(model: type[RowModel], name: str) -> str:
 
 
 def _sql(value: Any) -> str:
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | int | float | Decimal):
         return str(value).lower()
     text = str(value).replace("\\", "\\\\").replace("'", "\\'")
     kind = {"date": "DATE", "datetime": "TIMESTAMP"}.get(type(value).__name__, "")

@@ -35,13 +35,14 @@ def progress(*, enabled: bool) -> Iterator[Callable[[StageReport], None]]:
 
 def rows(report: StageReport) -> str:
     """Return what a stage read or wrote, in a few words."""
-    if report.counts is None:
-        return report.reads
     counts = report.counts
+    if counts is None:
+        return report.reads
     changed = {
         "inserted": counts.inserted,
         "updated": counts.updated,
         "deleted": counts.deleted,
         "unchanged": counts.unchanged,
+        "superseded by a later row": counts.deduplicated,
     }
     return ", ".join(f"{number:,} {word}" for word, number in changed.items() if number) or "nothing new"

@@ -78,7 +78,8 @@ class Files:
         """Read the pinned files. Raises PinVanishedError where one is gone or was rewritten since it was pinned."""
         _require_unchanged(reading.lake, self.path, pin.files)
         wanted = schema(self.model)
-        reader = reading.lake.spark.read.options(**self.options)
+        # The paths are names of files, whatever characters they hold, and not patterns any more.
+        reader = reading.lake.spark.read.options(**self.options).option("__globPaths__", "false")
         paths = [file.path for file in pin.files]
         if self.keeps_malformed:
             reader = reader.option("columnNameOfCorruptRecord", MALFORMED).option("mode", "PERMISSIVE")
@@ -105,8 +106,7 @@ class Files:
 
     def _require_headers(self, lake: Lake, pinned: Sequence[FilePin]) -> None:
         wanted = list(columns(self.model))
-        separator = self.options.get("sep", ",")
-        found = {file.path: _header(lake, file.path, separator) for file in pinned if file.size}
+        found = {file.path: _header(lake, file.path, self.options) for file in pinned if file.size}
         wrong = {path: header for path, header in found.items() if header != wanted}
         if wrong:
             raise HeaderMismatchError(self.path, wanted, wrong)
@@ -124,19 +124,22 @@ def files(path: str, model: type[RowModel], *, format: Format, header: bool = Tr
 
 def _listed(lake: Lake, where: str) -> Iterator[FilePin]:
     system, pattern = lake.file_system(where)
-    matches = system.globStatus(pattern)
-    for match in matches or []:
-        if match.isFile():
-            yield _pin(match)
+    named = where.rstrip("/").split("/")
+    for match in system.globStatus(pattern) or []:
+        root = match.getPath().toString().split("/")
+        if any(_hidden(part) for part in root[-len(named) :] if part not in named):
             continue
         below = system.listFiles(match.getPath(), True)
-        root = match.getPath().toString()
         while below.hasNext():
             status = below.next()
-            inside = status.getPath().toString()[len(root) :]
-            # As Spark does: what begins with _ or . is not data.
-            if not any(part.startswith(("_", ".")) for part in inside.split("/")):
+            inside = status.getPath().toString().split("/")[len(root) :]
+            if not any(_hidden(part) for part in inside or root[-1:]):
                 yield _pin(status)
+
+
+def _hidden(name: str) -> bool:
+    """As Spark does: what begins with _ or . is not data, nor is what Hadoop is still copying."""
+    return name.startswith(("_", ".")) or name.endswith("._COPYING_")
 
 
 def _pin(status: Any) -> FilePin:
@@ -156,7 +159,7 @@ def _require_unchanged(lake: Lake, frame: str, pinned: Sequence[FilePin]) -> Non
         raise PinVanishedError(frame, gone)
 
 
-def _header(lake: Lake, path: str, separator: str) -> list[str]:
+def _header(lake: Lake, path: str, options: Mapping[str, str]) -> list[str]:
     """Read a file's first line only, through the codec that its name asks for."""
     import csv
 
@@ -166,7 +169,11 @@ def _header(lake: Lake, path: str, separator: str) -> list[str]:
     try:
         codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(system.getConf()).getCodec(there)
         text = codec.createInputStream(stream) if codec else stream
-        line = jvm.java.io.BufferedReader(jvm.java.io.InputStreamReader(text, "UTF-8")).readLine()
+        characters = jvm.java.io.InputStreamReader(text, options.get("encoding", "UTF-8"))
+        line = (jvm.java.io.BufferedReader(characters).readLine() or "").removeprefix("\ufeff")
+    except Py4JJavaError as error:
+        raise LandingError(path, f"cannot be read: {error.java_exception.getMessage()}") from None
     finally:
         stream.close()
-    return next(csv.reader([(line or "").removeprefix("\ufeff")], delimiter=separator), [])
+    separator = options.get("sep", options.get("delimiter", ",")).replace("\\t", "\t")
+    return line.split(separator) if len(separator) > 1 else next(csv.reader([line], delimiter=separator), [])

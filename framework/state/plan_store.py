@@ -31,6 +31,8 @@ class PlanStore:
         stream = system.open(path)
         try:
             text = self._lake.spark._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")  # type: ignore[union-attr]
+        except Py4JJavaError as error:  # on a local disk Hadoop keeps a checksum beside the file
+            raise DamagedPlanError(self._path(position), str(error.java_exception.getMessage())) from None
         finally:
             stream.close()
         try:

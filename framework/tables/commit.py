@@ -13,7 +13,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 
 from framework.batch import Position
-from framework.tables.lake import Lake
+from framework.tables.lake import Lake, partition_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Commit:
 
     version: int
     actions: tuple[Mapping[str, Any], ...]
+    partitioned_by: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def metrics(self) -> dict[str, int]:
@@ -58,8 +59,10 @@ class Commit:
     def partitions(self) -> tuple[Mapping[str, str | None], ...]:
         """The distinct partition values of the files that it added and removed; one empty mapping if unpartitioned."""
         touched = [a.get("add") or a["remove"] for a in self.actions if "add" in a or "remove" in a]
-        distinct = {tuple(sorted((file.get("partitionValues") or {}).items())): None for file in touched}
-        return tuple(dict(values) for values in distinct)
+        # Delta leaves a NULL out of what it removes, so the columns are not read from there.
+        found = [file.get("partitionValues") or {} for file in touched]
+        distinct = dict.fromkeys(tuple(values.get(kept) for kept in self.partitioned_by.values()) for values in found)
+        return tuple(dict(zip(self.partitioned_by, values, strict=True)) for values in distinct)
 
     def carries(self, transaction: Transaction) -> bool:
         """Say whether this is the commit of that transaction."""
@@ -75,14 +78,16 @@ def position_of(lake: Lake, table: str, app_id: str) -> Position | None:
 
 def find_commit(lake: Lake, table: str, transaction: Transaction) -> Commit | None:
     """Return the commit of a transaction: the newest commits are read, back to where the log was cleaned up."""
-    for version in range(int(lake.snapshot(table).version()), -1, -1):
-        commit = read_commit(lake, table, version)
+    snapshot = lake.snapshot(table)
+    partitioned_by = partition_columns(snapshot)
+    for version in range(int(snapshot.version()), -1, -1):
+        commit = read_commit(lake, table, version, partitioned_by)
         if commit is None or commit.carries(transaction):
             return commit
     return None
 
 
-def read_commit(lake: Lake, table: str, version: int) -> Commit | None:
+def read_commit(lake: Lake, table: str, version: int, partitioned_by: Mapping[str, str]) -> Commit | None:
     """Return one commit, or None if Delta's log cleanup has removed it."""
     system, path = lake.file_system(f"{lake.path(table)}/_delta_log/{version:020}.json")
     try:
@@ -93,4 +98,4 @@ def read_commit(lake: Lake, table: str, version: int) -> Commit | None:
         text = lake.spark._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")  # type: ignore[union-attr]
     finally:
         stream.close()
-    return Commit(version, tuple(json.loads(line) for line in text.splitlines()))
+    return Commit(version, tuple(json.loads(line) for line in text.splitlines()), partitioned_by)

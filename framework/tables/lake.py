@@ -57,3 +57,10 @@ class Lake:
             system.delete(probe, False)
         except Py4JJavaError as error:
             raise LakeNotWritableError(self.root, str(error.java_exception.getMessage())) from None
+
+
+def partition_columns(snapshot: Any) -> dict[str, str]:
+    """Return the columns that a table is partitioned by, each with the name that the log has for it."""
+    metadata = snapshot.metadata()
+    names, kept = metadata.partitionSchema().fieldNames(), metadata.physicalPartitionSchema().fieldNames()
+    return dict(zip(names, kept, strict=True))

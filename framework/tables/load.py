@@ -47,6 +47,6 @@ def loaded_before(lake: Lake, table: Table, transaction: Transaction) -> Loaded:
 
 def _loaded(lake: Lake, table: Table, transaction: Transaction, counts: Counts) -> Loaded:
     commit = find_commit(lake, table.name, transaction)
-    if commit is None:  # cleaned out of the log: all that is known is that the table holds it
-        return Loaded(newest_version(lake, table), (), counts)
+    if commit is None:  # cleaned out of the log: the table holds it, and any of its partitions may be touched
+        return Loaded(newest_version(lake, table), ({},), counts)
     return Loaded(commit.version, commit.partitions, counts)

@@ -18,7 +18,7 @@ from framework.session import derive
 from framework.tables.commit import Commit, Transaction, find_commit
 from framework.tables.lake import Lake
 from framework.tables.model import columns, generated_columns
-from framework.tables.prepare import prepared
+from framework.tables.prepare import ADDED, prepared
 from framework.tables.slices import any_of, follows_from_keys, literal
 from framework.tables.table import Table
 from framework.tables.write import Counts, Write
@@ -49,7 +49,8 @@ class Merge:
         generated = generated_columns(table.model) if table.model else {}
         read = _require_sequence(rows, table, self.sequence_by) if self.sequence_by else None
         latest = _latest(rows, table, self.sequence_by) if self.sequence_by else rows
-        held = latest if latest.is_cached else latest.persist()
+        ours = not latest.is_cached
+        held = latest.persist() if ours else latest
         try:
             kept, pruning = _examine(held, table, self)
             source = prepared(lake, table, held)
@@ -68,7 +69,7 @@ class Merge:
                 merge = merge.whenMatchedUpdate(set=updated)  # type: ignore[arg-type]  # delta's stub wants str | Column
             merge.whenNotMatchedInsert(condition=f"s.{CHANGE} <> 'delete'", values=values).execute()  # type: ignore[arg-type]
         finally:
-            if held is not rows or not rows.is_cached:
+            if ours:
                 held.unpersist()
         return _counts(lake, table, transaction, read if read is not None else kept, kept)
 
@@ -114,7 +115,8 @@ def _latest(rows: DataFrame, table: Table, sequence_by: str) -> DataFrame:
     """Keep the rows with the greatest sequence of each key; equal rows become one, so what is left is a conflict."""
     newest_first = Window.partitionBy(*table.keys).orderBy(F.col(sequence_by).desc())
     ranked = rows.withColumn(CHANGE, F.rank().over(newest_first)).where(F.col(CHANGE) == 1).drop(CHANGE)
-    whole = F.struct(*(_comparable(F.col(field.name), field.dataType) for field in rows.schema.fields))
+    fields = [field for field in rows.schema.fields if field.name not in ADDED]
+    whole = F.struct(*(_comparable(F.col(field.name), field.dataType) for field in fields))
     return ranked.withColumn(CHANGE, whole).dropDuplicates([CHANGE]).drop(CHANGE)
 
 
@@ -122,8 +124,11 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
     """Count the rows and refuse NULL and duplicate keys, in one pass; return the condition that prunes the target."""
     # A sync deletes in every partition, so it has to look at all of them.
     partitions = table.partition_by if follows_from_keys(table) and not merge.delete_missing else ()
+    generated = generated_columns(table.model) if table.model else {}
+    # The table computes its generated columns itself; what the rows have there is not looked at.
+    slices = [F.expr(generated[name]).alias(name) if name in generated else F.col(name) for name in partitions]
     has_null = " OR ".join(f"`{key}` IS NULL" for key in table.keys)
-    per_partition = rows.groupBy(*partitions).agg(
+    per_partition = rows.groupBy(*slices).agg(
         F.count(F.lit(1)).alias("_rows"),
         F.count(F.expr(f"CASE WHEN {has_null} THEN 1 END")).alias("_nulls"),
         F.countDistinct(F.struct(*table.keys)).alias("_keys"),
@@ -168,9 +173,9 @@ def _among(name: str, kind: DataType, values: Sequence[str], ends: Row) -> str:
 def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pruning: str | None) -> DataFrame:
     """Return the rows that differ from the target's, with `_change`; lazy, so that the MERGE reads the target."""
     generated = generated_columns(table.model) if table.model else {}
-    compared = [
-        name for name in rows.columns if name not in generated and name not in table.keys and name in target.columns
-    ]
+    # Where and when a row was read does not make it another row.
+    left_out = {*generated, *table.keys, *ADDED}
+    compared = [name for name in rows.columns if name in target.columns and name not in left_out]
     kinds = {field.name: field.dataType for field in rows.schema.fields}
     there = target.alias("t")
     if pruning:
@@ -199,10 +204,17 @@ def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pru
 
 
 def _comparable(column: Column, kind: DataType) -> Column:
-    """Spark compares everything but maps; a map becomes its entries in order."""
+    """Spark compares everything but maps; a map, however deep inside, becomes its entries in order."""
     if not _holds_map(kind):
         return column
-    return F.array_sort(F.map_entries(column)) if isinstance(kind, MapType) else F.to_json(F.struct(column))
+    if isinstance(kind, ArrayType):
+        return F.transform(column, lambda item: _comparable(item, kind.elementType))
+    if isinstance(kind, StructType):
+        inside = (_comparable(column[field.name], field.dataType).alias(field.name) for field in kind.fields)
+        return F.when(column.isNotNull(), F.struct(*inside))
+    assert isinstance(kind, MapType)
+    entry = StructType().add("key", kind.keyType).add("value", kind.valueType)
+    return F.array_sort(_comparable(F.map_entries(column), ArrayType(entry)))
 
 
 def _holds_map(kind: DataType) -> bool:

@@ -1,6 +1,7 @@
 """Row models: one class is a table's schema, its documentation, its rules, and the type of its frames."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
 
@@ -9,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from framework.errors import FrameMismatchError, alternatives
+from framework.errors import DeclarationError, FrameMismatchError, alternatives
 
 R = TypeVar("R", bound="RowModel")
 GENERATED = "generated"
@@ -57,6 +58,14 @@ class RowModel(BaseModel):
     c: ClassVar[_ColumnsOfOwner] = _ColumnsOfOwner()
 
     @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a Decimal without digits: Spark would round it to whole numbers."""
+        for name, field in cls.model_fields.items():
+            if _mentions(field.annotation, Decimal) and not any(hasattr(m, "max_digits") for m in field.metadata):
+                wanted = f"write {name}: Decimal = Field(max_digits=18, decimal_places=2), or the digits that it has"
+                raise DeclarationError(f"Row model {cls.__name__}", f"{name!r} is a Decimal without digits; {wanted}")
+
+    @classmethod
     def frame(cls, rows: DataFrame) -> "Frame[Self]":
         """Select this model's columns from `rows`, in order; generated columns that are missing are computed.
 
@@ -91,7 +100,7 @@ def schema(model: type[RowModel]) -> StructType:
     """Return the model's Spark schema, with nullability and, from the descriptions, column comments."""
     from sparkdantic import create_spark_schema
 
-    return create_spark_schema(model, safe_casting=True)
+    return create_spark_schema(model, safe_casting=True, by_alias=False)
 
 
 @cache
@@ -103,6 +112,10 @@ def generated_columns(model: type[RowModel]) -> dict[str, str]:
         if isinstance(extra, dict) and GENERATED in extra:
             found[name] = str(extra[GENERATED])
     return found
+
+
+def _mentions(annotation: object, kind: type) -> bool:
+    return annotation is kind or any(_mentions(inside, kind) for inside in get_args(annotation))
 
 
 def frame_model(annotation: object) -> type[RowModel] | None:

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
 from framework.errors import FrameMismatchError, TableMismatchError
-from framework.tables.lake import Lake
+from framework.tables.lake import Lake, partition_columns
 from framework.tables.model import differences, generated_columns, schema
 from framework.tables.table import Table
 
@@ -57,7 +57,7 @@ def require_as_declared(lake: Lake, table: Table) -> None:
         declared = next((f for f in schema(table.model).fields if f.name == field.name), None)
         if declared is not None and declared.nullable != field.nullable:
             said.append(f"{field.name!r} is {_null(field.nullable)} and should be {_null(declared.nullable)}")
-    partitions = tuple(_partition_columns(lake, table))
+    partitions = tuple(partition_columns(lake.snapshot(table.name)))
     if partitions != tuple(table.partition_by):
         said.append(f"it is partitioned by {partitions} and should be by {tuple(table.partition_by)}")
     if said:
@@ -105,9 +105,9 @@ def _create(lake: Lake, table: Table, columns: StructType) -> None:
 
 def _describe(lake: Lake, table: Table) -> None:
     """Set what differs; a change of properties conflicts with every load in flight, so nothing is set twice."""
-    metadata = lake.snapshot(table.name).metadata()
+    snapshot = lake.snapshot(table.name)
+    metadata, set_now = snapshot.metadata(), snapshot.getProperties()
     where = f"delta.`{lake.path(table.name)}`"
-    set_now = metadata.configuration()
     changed = {k: v for k, v in table.properties.items() if not set_now.contains(k) or set_now.apply(k) != v}
     if changed:
         pairs = ", ".join(f"{_text(name)} = {_text(value)}" for name, value in changed.items())
@@ -132,11 +132,6 @@ def _register(lake: Lake, table: Table) -> None:
 
 def _actual_schema(lake: Lake, table: Table) -> StructType:
     return StructType.fromJson(json.loads(lake.snapshot(table.name).metadata().schemaString()))
-
-
-def _partition_columns(lake: Lake, table: Table) -> list[str]:
-    joined = lake.snapshot(table.name).metadata().partitionColumns().mkString("\n")
-    return joined.split("\n") if joined else []
 
 
 def _null(nullable: bool) -> str:

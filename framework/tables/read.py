@@ -43,8 +43,7 @@ def version_at(lake: Lake, table: Table, timestamp: datetime) -> int:
     _require(lake, table)
     at = (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).astimezone(UTC)
     history = lake.spark.sql(f"DESCRIBE HISTORY delta.`{lake.path(table.name)}`")
-    until = F.lit(at.strftime("%Y-%m-%d %H:%M:%S.%f")).cast("timestamp")
-    newest = history.where(F.col("timestamp") <= until).agg(F.max("version")).first()
+    newest = history.where(F.col("timestamp") <= F.lit(at)).agg(F.max("version")).first()
     if newest is None or newest[0] is None:
         raise UnknownSnapshotError(table.name, f"{at:%Y-%m-%d %H:%M:%S} UTC", "its history begins later")
     return int(newest[0])

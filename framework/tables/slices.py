@@ -63,6 +63,7 @@ def follows_from_keys(table: Table) -> bool:
 
 
 def _columns_of(expression: str, table: Table) -> set[str]:
-    words = re.findall(r"[A-Za-z_]\w*", re.sub(r"'(?:[^'\\]|\\.)*'", "", expression))
+    """Return the columns that an expression names; what is followed by a bracket is a function."""
     assert table.model is not None
-    return {word for word in words if word in table.model.model_fields}
+    words = re.findall(r"[^\W\d]\w*\b(?!\s*\()", re.sub(r"'(?:[^'\\]|\\.)*'", "", expression).lower())
+    return {name for name in table.model.model_fields if name.lower() in words}

@@ -64,7 +64,9 @@ class Overwrite:
 
     def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Counts:
         """Overwrite the table; readers see the old rows or the new ones."""
-        _writer(prepared(lake, table, rows), table, transaction).mode("overwrite").save(lake.path(table.name))
+        # Also in a session that is set to overwrite only the partitions that the rows have.
+        writer = _writer(prepared(lake, table, rows), table, transaction).option("partitionOverwriteMode", "static")
+        writer.mode("overwrite").save(lake.path(table.name))
         return _counts(lake, table, transaction)
 
 

@@ -1,0 +1,50 @@
+"""Tables by other hands than ours: made and read with deltalake and duckdb, so that nothing confirms itself."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from deltalake import DeltaTable, QueryBuilder, Schema, write_deltalake
+
+from framework.tables import Lake, Table
+from framework.tables.model import columns, schema
+
+
+def given(lake: Lake, table: Table, values: str) -> None:
+    """Make the table as declared, or append to it: `given(lake, CITIES, "(1, 'Oslo'), (2, NULL)")`."""
+    assert table.model
+    path = lake.path(table.name)
+    if not DeltaTable.is_deltatable(path):
+        declared = Schema.from_json(schema(table.model).json())
+        DeltaTable.create(path, declared, partition_by=list(table.partition_by), description=table.comment)
+    names = ", ".join(f'"{name}"' for name in columns(table.model))
+    rows = duckdb.sql(f"FROM (VALUES {values}) t({names})")
+    assert rows
+    write_deltalake(path, rows, mode="append")
+
+
+def rows_of(lake: Lake, table: Table, wanted: str = "*", *, version: int | None = None) -> list[tuple[Any, ...]]:
+    """Return the table's rows, or of each what `wanted` selects, in the order of their text."""
+    there = QueryBuilder().register("t", DeltaTable(lake.path(table.name), version=version))
+    found = there.execute(f"SELECT {wanted} FROM t").read_all()
+    values = [[column[row].as_py() for row in range(found.num_rows)] for column in found.columns]
+    return sorted(zip(*values, strict=True), key=str)
+
+
+def version_of(lake: Lake, table: Table) -> int:
+    """Return the table's version, -1 where there is none."""
+    path = lake.path(table.name)
+    return DeltaTable(path).version() if DeltaTable.is_deltatable(path) else -1
+
+
+def actions(lake: Lake, table: Table, kind: str, version: int | None = None) -> list[dict[str, Any]]:
+    """Return the actions of a kind (add, remove, txn, commitInfo, metaData) of one commit, or else of the newest."""
+    number = version_of(lake, table) if version is None else version
+    log = Path(lake.path(table.name), "_delta_log", f"{number:020}.json").read_text()
+    return [action[kind] for action in _lines(log) if kind in action]
+
+
+def _lines(log: str) -> Iterator[dict[str, Any]]:
+    return (json.loads(line) for line in log.splitlines())

@@ -1,0 +1,134 @@
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import pytest
+from pydantic import BaseModel, Field, create_model
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import LongType, StringType, StructType
+
+from framework.errors import DeclarationError, FrameMismatchError
+from framework.tables import Frame, RowModel, generated
+from framework.tables.model import columns, differences, frame_model, generated_columns, schema
+
+
+class Leg(BaseModel):
+    miles: int
+    via: str | None
+
+
+class Flight(RowModel):
+    """One flight."""
+
+    carrier: str = Field(alias="airline")
+    number: int
+    origin: Literal["EWR", "JFK"]
+    stops: Literal[0, 1] | None
+    scheduled_at: datetime = Field(description="departure, UTC")
+    landed_on: date | None
+    price: Decimal | None = Field(max_digits=10, decimal_places=2)
+    delay: float | None
+    crew: list[str | None]
+    seats: dict[str, int] | None
+    leg: Leg
+    logo: bytes | None
+    late: bool
+    month: str = generated("date_format(scheduled_at, 'yyyy-MM')", description="of departure")
+
+
+class Stop(RowModel):
+    place: str
+    minutes: int | None
+    hours: int = generated("CAST(minutes / 60 AS BIGINT)")
+
+
+def test_a_row_models_types_become_spark_columns_with_nullability_and_comments() -> None:
+    found = [(f.name, f.dataType.simpleString(), f.nullable, f.metadata.get("comment")) for f in schema(Flight).fields]
+
+    assert found == [
+        ("carrier", "string", False, None),
+        ("number", "bigint", False, None),
+        ("origin", "string", False, None),
+        ("stops", "bigint", True, None),
+        ("scheduled_at", "timestamp", False, "departure, UTC"),
+        ("landed_on", "date", True, None),
+        ("price", "decimal(10,2)", True, None),
+        ("delay", "double", True, None),
+        ("crew", "array<string>", False, None),
+        ("seats", "map<string,bigint>", True, None),
+        ("leg", "struct<miles:bigint,via:string>", False, None),
+        ("logo", "binary", True, None),
+        ("late", "boolean", False, None),
+        ("month", "string", False, "of departure"),
+    ]
+    assert columns(Flight) == tuple(name for name, *_ in found)
+    assert generated_columns(Flight) == {"month": "date_format(scheduled_at, 'yyyy-MM')"}
+
+
+@pytest.mark.parametrize(
+    "kind", [Decimal, Decimal | None, list[Decimal], Annotated[Decimal, Field(max_digits=9, decimal_places=2)] | None]
+)
+def test_a_decimal_without_digits_is_refused_where_the_model_is_declared(kind: Any) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        create_model("Fare", __base__=RowModel, price=(kind, ...))
+
+    assert refused.value.subject == "Row model Fare"
+
+
+def test_frame_selects_the_models_columns_in_order_and_computes_the_generated_ones(spark: SparkSession) -> None:
+    rows = spark.sql("SELECT 'left out' AS note, 150L AS minutes, 'Bonn' AS place")
+
+    made = Stop.frame(rows)
+    given = Stop.frame(rows.selectExpr("*", "9L AS hours"))
+
+    assert made.columns == ["place", "minutes", "hours"]
+    assert [tuple(row) for row in made.union(given).collect()] == [("Bonn", 150, 2), ("Bonn", 150, 9)]
+
+
+def test_frame_names_every_missing_column(spark: SparkSession) -> None:
+    with pytest.raises(FrameMismatchError) as refused:
+        Stop.frame(spark.sql("SELECT 1 AS minute"))
+
+    assert refused.value.subject == "Frame[Stop]"
+    assert [said.split("'")[1] for said in refused.value.differences] == ["place", "minutes"]
+    assert refused.value.has == ("minute",)
+
+
+def test_c_gives_a_models_column_and_refuses_a_name_that_it_lacks(spark: SparkSession) -> None:
+    rows = spark.sql("SELECT 'Bonn' AS place, 150L AS minutes")
+
+    assert rows.select(Stop.c.minutes + 1).first() == (151,)
+    with pytest.raises(AttributeError, match="minutes"):
+        _ = Stop.c.minuets
+
+
+def test_a_frame_annotation_is_a_dataframe_at_run_time_that_knows_its_model() -> None:
+    def stops(raw: Frame[Stop]) -> Frame[Stop]:
+        return raw
+
+    assert get_type_hints(stops) == {"raw": DataFrame, "return": DataFrame}
+    annotation = get_type_hints(stops, include_extras=True)["raw"]
+    assert get_args(annotation)[0] is DataFrame
+    assert frame_model(annotation) is Stop
+    assert frame_model(DataFrame) is None
+
+
+def test_differences_are_the_columns_that_are_missing_undeclared_or_of_another_type() -> None:
+    declared = StructType().add("id", LongType()).add("city", StringType(), nullable=False).add("gone", StringType())
+    found = StructType().add("city", StringType()).add("id", StringType()).add("_note", StringType()).add("new", "int")
+
+    said = differences(declared, found, exempt=("_note",))
+
+    assert sorted(sentence.split("'")[1] for sentence in said) == ["gone", "id", "new"]
+    assert differences(declared, declared) == []
+
+
+def test_rows_makes_a_typed_frame_with_null_for_what_is_left_out(rows: Callable[..., Any]) -> None:
+    made = rows(Stop, {"minutes": 61}, {}, place="Bonn")
+
+    assert [tuple(row) for row in made.collect()] == [("Bonn", 61, 1), ("Bonn", None, None)]
+    with pytest.raises(ValueError, match="minuets"):
+        rows(Stop, {"minuets": 1}, place="Bonn")
+    with pytest.raises(ValueError, match="place"):
+        rows(Stop, {"minutes": 1})

@@ -1,0 +1,95 @@
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql.types import (
+    BooleanType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    LongType,
+    StringType,
+    TimestampType,
+)
+
+from framework.tables import RowModel, Table, generated
+from framework.tables.slices import any_of, follows_from_keys, in_partitions, literal
+
+
+class Event(RowModel):
+    """One event."""
+
+    place: str
+    at: datetime
+    day: str = generated("date_format(At, 'yyyy-MM-dd kind')")
+    year: int = generated("CAST(year(at) AS BIGINT)")
+    kind: str
+    first: str = generated("substr(kind, 1, 1)")
+    both: str = generated("concat(place, \"kind's\", `kind`)")
+
+
+def test_a_value_becomes_a_literal_of_its_type(spark: SparkSession) -> None:
+    given: list[tuple[str | None, DataType]] = [
+        ("O'Hare \\ 1", StringType()),
+        ("-7", LongType()),
+        ("1.5E10", DoubleType()),
+        ("2.50", DecimalType(5, 2)),
+        ("true", BooleanType()),
+        ("2024-02-29", DateType()),
+        ("2024-02-29 12:00:00.000001", TimestampType()),
+        ("2024-02-29T12:00:00.000001Z", TimestampType()),
+        (None, StringType()),
+    ]
+
+    named = ", ".join(f"{literal(text, kind)} AS c{number}" for number, (text, kind) in enumerate(given))
+    found = spark.sql(f"SELECT {named}").selectExpr("* EXCEPT (c6, c7)", "string(c6)", "string(c7)").first()
+
+    noon = "2024-02-29 12:00:00.000001"
+    assert found == ("O'Hare \\ 1", -7, 1.5e10, Decimal("2.50"), True, date(2024, 2, 29), None, noon, noon)
+
+
+def test_a_condition_names_each_value_and_null_apart() -> None:
+    assert any_of("t.day", StringType(), ["b", None, "a"]) == "(t.day IN ('a', 'b') OR t.day IS NULL)"
+    assert any_of("t.day", LongType(), ["10", "9"]) == "(t.day IN (10, 9))"
+    assert any_of("t.day", LongType(), [None]) == "(t.day IS NULL)"
+    assert any_of("t.day", LongType(), []) == "(false)"
+
+
+def test_the_rows_of_some_partitions_are_those_with_their_values_null_included(spark: SparkSession) -> None:
+    rows = spark.sql("SELECT * FROM VALUES (1, 'a', 1.5D), (2, 'a', NULL), (3, NULL, NULL), (4, 'b', 1.5D) t(id, p, q)")
+
+    def ids(*partitions: dict[str, str | None]) -> list[int]:
+        return [row["id"] for row in in_partitions(rows, partitions).collect()]
+
+    assert ids({"p": "a"}, {"p": None}) == [1, 2, 3]
+    assert ids({"p": "a", "q": None}, {"p": "b", "q": "1.5"}) == [2, 4]
+    assert ids({}) == [1, 2, 3, 4]
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("partition_by", "follows"),
+    [
+        ("place", True),
+        ("day", True),  # the column is found in any case, not in a string
+        ("year", True),  # the function year is not the column year
+        (("place", "day"), True),
+        ("kind", False),
+        ("first", False),
+        ("both", False),
+        (("place", "kind"), False),
+        ((), False),
+    ],
+)
+def test_a_partition_follows_from_the_key_if_it_is_a_key_or_computed_from_keys(
+    partition_by: str | tuple[str, ...], follows: bool
+) -> None:
+    assert follows_from_keys(Table("silver.events", Event, ("place", "at"), partition_by)) is follows
+
+
+def test_a_partition_that_is_computed_from_no_key_does_not_follow_from_it() -> None:
+    assert not follows_from_keys(Table("silver.events", Event, "place", "day"))
+    assert not follows_from_keys(Table("silver.events", keys="place", partition_by="day"))
+    assert follows_from_keys(Table("silver.events", keys="place", partition_by="place"))
