@@ -84,13 +84,13 @@ class ForeignJobsError(UsageError, ImportError):
 
 
 class NotAProjectError(UsageError, FileNotFoundError):
-    """There is no project here: no jobs/ with Python files, and none is installed."""
+    """There is no project here, and the jobs of none are installed."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         super().__init__(
-            f"No jobs/ folder in {folder} or above it, and no package `jobs` is installed. "
-            "Change to a project, or make one with `lakegate init DIR`."
+            f"There is no project in {folder} or above it (jobs/ beside conf/ or pyproject.toml), and no package "
+            "`jobs` is installed. Change to a project, or make one with `lakegate init DIR`."
         )
 
 

@@ -7,7 +7,7 @@ process.
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from framework.pipeline import Job, RunReport
     from framework.tables import Lake
 
+Rows: TypeAlias = Callable[..., Any]
+RunJob: TypeAlias = "Callable[..., RunReport]"
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 
@@ -48,7 +50,7 @@ def lake(spark: "SparkSession", tmp_path: Path) -> "Lake":
 
 
 @pytest.fixture
-def rows(spark: "SparkSession") -> Callable[..., Any]:
+def rows(spark: "SparkSession") -> Rows:
     """Make a typed frame of a few rows: `rows(Flight, {"carrier": "UA", ...}, {...}, origin="EWR")`.
 
     Keyword values are every row's. Columns that may be NULL can be left out, and generated ones are computed.
@@ -78,7 +80,7 @@ def rows(spark: "SparkSession") -> Callable[..., Any]:
 
 
 @pytest.fixture
-def run_job(lake: "Lake", settings: "Settings") -> Callable[..., "RunReport"]:
+def run_job(lake: "Lake", settings: "Settings") -> RunJob:
     """Run a whole job into the empty lake, at noon of 2024-01-01 UTC: `run_job(job, landing=folder, parameter=1)`."""
     from framework.pipeline import run
 

@@ -18,7 +18,13 @@ def given(lake: Lake, table: Table, values: str) -> None:
     path = lake.path(table.name)
     if not DeltaTable.is_deltatable(path):
         declared = Schema.from_json(schema(table.model).json())
-        DeltaTable.create(path, declared, partition_by=list(table.partition_by), description=table.comment)
+        DeltaTable.create(
+            path,
+            declared,
+            partition_by=list(table.partition_by),
+            description=table.comment,
+            configuration=dict(table.properties),
+        )
     names = ", ".join(f'"{name}"' for name in columns(table.model))
     rows = duckdb.sql(f"FROM (VALUES {values}) t({names})")
     assert rows

@@ -78,7 +78,9 @@ def find(start: Path | None = None) -> Project:
     """Return the project of the working directory or of a folder above it, else the installed one."""
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
-        if any((folder / "jobs").glob("*.py")):
+        # Beside one of these: tests/jobs/ is no project.
+        marked = (folder / "pyproject.toml").is_file() or (folder / "conf").is_dir()
+        if marked and any((folder / "jobs").glob("*.py")):
             return Project(folder / "jobs", folder)
     # The console script's own folder is not the project's; look among what is installed.
     spec = find_spec("jobs")

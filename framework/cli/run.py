@@ -74,13 +74,13 @@ def run_job(
 
     values(job, given)  # before Spark takes its seconds to start
     interactive = sys.stderr.isatty()
-    settings, lake = start(here, job.name, environment, overrides, quiet=interactive)
+    landing, lake = start(here, job.name, environment, overrides, quiet=interactive)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731  # the one place where the clock is read
     with progress(enabled=interactive) as observe:
         report = run(
             job,
             lake,
-            settings.landing.root,
+            landing,
             given,
             environment=environment,
             clock=clock,

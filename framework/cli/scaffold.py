@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from framework.cli import project
-from framework.errors import DeclarationError, FileExistsRefusedError, NotAProjectError
+from framework.errors import DeclarationError, FileExistsRefusedError, NotAProjectError, SettingError
 
 TEMPLATES = files("framework.cli") / "templates"
 PROJECT_FILES = {
@@ -34,7 +34,10 @@ def new_job(name: str) -> None:
     here.enter()
     from framework.config import load
 
-    _write(_job_files(name, Path(load("local").landing.root)))
+    landing = load("local").landing.root
+    if "://" in landing:
+        raise SettingError("landing.root", "the sample input is a file, so it needs a folder", landing)
+    _write(_job_files(name, Path(landing)))
     typer.echo(f"Try it: lakegate check {name}, lakegate run {name}, and the test.")
 
 
@@ -53,8 +56,11 @@ def new_project(folder: Path) -> None:
 
 def _job_files(name: str, landing: Path) -> dict[Path, str]:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise DeclarationError(f"Job {name!r}", "name it in lower-case letters, digits and _: it names a file and tables")
-    words = {"name": name, "Name": "".join(word.title() for word in name.split("_")), "NAME": name.upper()}
+        raise DeclarationError(
+            f"Job {name!r}", "name it in lower-case letters, digits and _: it names files and tables"
+        )
+    model = "".join(word.title() for word in name.split("_"))
+    words = {"name": name, "Name": model, "NAME": name.upper(), "models": ", ".join(sorted([model, f"Raw{model}"]))}
     job, test = _filled("job.py", words), _filled("test_job.py", words)
     for text in (job, test):
         _require_python(name, text)
@@ -70,9 +76,9 @@ def _require_python(name: str, text: str) -> None:
     try:
         bound = list(_bound(ast.parse(text)))
     except SyntaxError:
-        raise DeclarationError(f"Job {name!r}", "it is a word of Python's own; choose another name") from None
+        raise DeclarationError(f"Job {name!r}", "Python has that word for itself; choose another name") from None
     if twice := sorted({word for word in bound if bound.count(word) > 1}):
-        raise DeclarationError(f"Job {name!r}", f"{twice[0]!r} would have two meanings in its file; choose another name")
+        raise DeclarationError(f"Job {name!r}", f"its file would have two {twice[0]!r}; choose another name")
 
 
 def _bound(module: ast.Module) -> Iterator[str]:

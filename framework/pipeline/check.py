@@ -29,9 +29,9 @@ from framework.tables.model import differences, schema
 from framework.tables.prepare import ADDED, require_frame
 
 ACTIONS = (
-    "approxQuantile", "checkpoint", "collect", "corr", "count", "cov", "crosstab", "first", "foreach", "foreachPartition",
-    "head", "isEmpty", "localCheckpoint", "show", "tail", "take", "toArrow", "toLocalIterator", "toPandas", "transpose",
-    "writeTo",
+    "approxQuantile", "checkpoint", "collect", "corr", "count", "cov", "crosstab", "first", "foreach",
+    "foreachPartition", "head", "isEmpty", "localCheckpoint", "show", "tail", "take", "toArrow", "toLocalIterator",
+    "toPandas", "transpose", "writeTo",
 )  # fmt: skip
 ACTION_PROPERTIES = ("rdd", "write")
 # Where lines of a traceback are not the user's own: on a cluster Spark's Python is not among the installed packages.

@@ -241,7 +241,7 @@ class _Execution:
 
 
 def _is_kept(node: Node) -> bool:
-    """Say whether a frame is kept from when its malformed records were counted; its rules cost less than a second copy."""
+    """Say whether a frame is kept already, from when its malformed records were counted."""
     return isinstance(node.does, Files) and node.does.keeps_malformed
 
 

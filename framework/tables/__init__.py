@@ -1,12 +1,13 @@
 """Tables: declared once as a row model and a Table, written by one commit a load, read now or as of any version."""
 
+from framework.tables.commit import Counts, Loaded
 from framework.tables.lake import Lake
-from framework.tables.load import Loaded, load
+from framework.tables.load import load
 from framework.tables.merge import sync, upsert
 from framework.tables.model import Frame, RowModel, generated
 from framework.tables.read import read
 from framework.tables.table import Table
-from framework.tables.write import Counts, Write, append, overwrite, replace
+from framework.tables.write import Write, append, overwrite, replace
 
 __all__ = [
     "Counts",

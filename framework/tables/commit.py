@@ -5,7 +5,7 @@ commit as the rows. A second commit of the same version is skipped, so a load th
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -38,6 +38,31 @@ class Transaction:
             "spark.databricks.delta.write.txnVersion": str(self.position.txn_version),
             "spark.databricks.delta.commitInfo.userMetadata": json.dumps(self.notes, default=str),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of one load: `read` = inserted + updated + unchanged + deduplicated.
+
+    `deleted` were the table's; whole files that go (an overwrite, a replaced partition) are not counted in rows.
+    """
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    deduplicated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load left: the version it committed, the partitions it touched, its rows, and whether it was in before."""
+
+    version: int
+    partitions: tuple[Mapping[str, str | None], ...]
+    counts: Counts
+    already_applied: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +110,14 @@ def find_commit(lake: Lake, table: str, transaction: Transaction) -> Commit | No
         if commit is None or commit.carries(transaction):
             return commit
     return None
+
+
+def loaded(lake: Lake, table: str, transaction: Transaction, count: Callable[[Mapping[str, int]], Counts]) -> Loaded:
+    """Return what the commit of a transaction left; `count` makes rows of Delta's metrics."""
+    commit = find_commit(lake, table, transaction)
+    if commit is None:  # cleaned out of the log: the table holds it, and any of its partitions may be touched
+        return Loaded(int(lake.snapshot(table).version()), ({},), count({}))
+    return Loaded(commit.version, commit.partitions, count(commit.metrics))
 
 
 def read_commit(lake: Lake, table: str, version: int, partitioned_by: Mapping[str, str]) -> Commit | None:

@@ -5,8 +5,9 @@ out of the MERGE, so that its files are not rewritten; that comparison reads the
 conflict check sees it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, Row, Window
@@ -15,13 +16,13 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from framework.errors import DeclarationError, DuplicateKeyError, NullKeyError, SequenceError, alternatives
 from framework.session import derive
-from framework.tables.commit import Commit, Transaction, find_commit
+from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.lake import Lake
 from framework.tables.model import columns, generated_columns
 from framework.tables.prepare import ADDED, prepared
 from framework.tables.slices import any_of, follows_from_keys, literal
 from framework.tables.table import Table
-from framework.tables.write import Counts, Write
+from framework.tables.write import Write
 
 MOST_LITERALS = 1_000
 EXAMPLES = 3
@@ -44,7 +45,7 @@ class Merge:
             known = alternatives(self.sequence_by, columns(table.model))
             raise DeclarationError(subject, f"sequence_by={self.sequence_by!r} is not a column. {known}")
 
-    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Counts:
+    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Merge the rows in one commit. Raises NullKeyError, SequenceError or DuplicateKeyError and writes nothing."""
         generated = generated_columns(table.model) if table.model else {}
         read = _require_sequence(rows, table, self.sequence_by) if self.sequence_by else None
@@ -71,7 +72,7 @@ class Merge:
         finally:
             if ours:
                 held.unpersist()
-        return _counts(lake, table, transaction, read if read is not None else kept, kept)
+        return loaded(lake, table.name, transaction, partial(_counts, kept if read is None else read, kept))
 
 
 def upsert(*, sequence_by: str | None = None) -> Write:
@@ -223,8 +224,7 @@ def _holds_map(kind: DataType) -> bool:
     return isinstance(kind, MapType) or (isinstance(kind, ArrayType) and _holds_map(kind.elementType))
 
 
-def _counts(lake: Lake, table: Table, transaction: Transaction, read: int, kept: int) -> Counts:
-    metrics = (find_commit(lake, table.name, transaction) or Commit(-1, ())).metrics
+def _counts(read: int, kept: int, metrics: Mapping[str, int]) -> Counts:
     inserted, updated = metrics.get("numTargetRowsInserted", 0), metrics.get("numTargetRowsUpdated", 0)
     return Counts(
         read=read,

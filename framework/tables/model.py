@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeV
 from pydantic import BaseModel, ConfigDict, Field
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
 from framework.errors import DeclarationError, FrameMismatchError, alternatives
 
@@ -97,10 +97,15 @@ def columns(model: type[RowModel]) -> tuple[str, ...]:
 
 @cache
 def schema(model: type[RowModel]) -> StructType:
-    """Return the model's Spark schema, with nullability and, from the descriptions, column comments."""
+    """Return the model's Spark schema, with nullability and, from the descriptions, column comments.
+
+    Inside of a column all is nullable: Delta knows no NOT NULL in lists and maps, and takes one in a struct that is NULL
+    for broken.
+    """
     from sparkdantic import create_spark_schema
 
-    return create_spark_schema(model, safe_casting=True, by_alias=False)
+    declared = create_spark_schema(model, safe_casting=True, by_alias=False)
+    return StructType([StructField(f.name, _loose(f.dataType), f.nullable, f.metadata) for f in declared.fields])
 
 
 @cache
@@ -112,6 +117,14 @@ def generated_columns(model: type[RowModel]) -> dict[str, str]:
         if isinstance(extra, dict) and GENERATED in extra:
             found[name] = str(extra[GENERATED])
     return found
+
+
+def _loose(kind: DataType) -> DataType:
+    if isinstance(kind, StructType):
+        return StructType([StructField(f.name, _loose(f.dataType), True, f.metadata) for f in kind.fields])
+    if isinstance(kind, ArrayType):
+        return ArrayType(_loose(kind.elementType), True)
+    return MapType(kind.keyType, _loose(kind.valueType), True) if isinstance(kind, MapType) else kind
 
 
 def _mentions(annotation: object, kind: type) -> bool:

@@ -1,16 +1,17 @@
 """Writes that need no key: append, overwrite, and replace of whole slices. Each is one commit.
 
 A write is a value with two methods: `require(table)` refuses a declaration that it cannot serve, when the job is built;
-`commit(lake, table, rows, transaction)` writes, and returns what went in.
+`commit(lake, table, rows, transaction)` writes, and returns what it left.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from pyspark.sql import DataFrame, DataFrameWriter
 
 from framework.errors import DataRefusedError, DeclarationError, alternatives
-from framework.tables.commit import Commit, Transaction, find_commit
+from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.lake import Lake
 from framework.tables.model import columns, generated_columns
 from framework.tables.prepare import prepared
@@ -20,25 +21,13 @@ from framework.tables.table import Table
 MOST_SLICES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Rows of one load: `read` = inserted + updated + unchanged + deduplicated; `deleted` were the table's."""
-
-    read: int = 0
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    unchanged: int = 0
-    deduplicated: int = 0
-
-
 class Write(Protocol):
     """How a load changes its table."""
 
     def require(self, table: Table) -> None:
         """Raise DeclarationError where the table's declaration lacks what this write needs."""
 
-    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Counts:
+    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Write the rows in one commit that carries the transaction."""
 
 
@@ -49,10 +38,10 @@ class Append:
     def require(self, table: Table) -> None:
         """Any table will do."""
 
-    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Counts:
+    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Append the rows; generated columns are left to Delta."""
         _writer(prepared(lake, table, rows), table, transaction).mode("append").save(lake.path(table.name))
-        return _counts(lake, table, transaction)
+        return _loaded(lake, table, transaction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +51,12 @@ class Overwrite:
     def require(self, table: Table) -> None:
         """Any table will do."""
 
-    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Counts:
+    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Overwrite the table; readers see the old rows or the new ones."""
         # Also in a session that is set to overwrite only the partitions that the rows have.
         writer = _writer(prepared(lake, table, rows), table, transaction).option("partitionOverwriteMode", "static")
         writer.mode("overwrite").save(lake.path(table.name))
-        return _counts(lake, table, transaction)
+        return _loaded(lake, table, transaction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +71,7 @@ class Replace:
             known = alternatives(self.by, columns(table.model))
             raise DeclarationError(f"replace(by={self.by!r}) into {table.name!r}", f"it is not a column. {known}")
 
-    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Counts:
+    def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Replace each value of `by` that the rows have; the table's other values stay.
 
         by="day"   table            rows               table after
@@ -91,18 +80,24 @@ class Replace:
                    2    20          3    5             2    7
                                                        3    5
         """
+        # A generated column stays in the rows, for Delta to place and compare them by.
+        if tuple(table.partition_by) == (self.by,):
+            option = {"partitionOverwriteMode": "dynamic"}
+        else:
+            option = {"replaceWhere": self._slices(table, rows)}
+        writer = prepared(lake, table, rows).write.format("delta").options(**transaction.options, **option)
+        writer.mode("overwrite").save(lake.path(table.name))
+        return _loaded(lake, table, transaction)
+
+    def _slices(self, table: Table, rows: DataFrame) -> str:
         by, kind = rows.select(self.by), rows.schema[self.by].dataType
         found = by.select(by[0].cast("string")).distinct().limit(MOST_SLICES + 1).collect()
         if len(found) > MOST_SLICES:
             raise DataRefusedError(
                 f"The rows for table {table.name!r} fall into more than {MOST_SLICES} values of {self.by!r}. "
-                "Replace by a coarser column."
+                "Replace by a coarser column, or partition the table by this one."
             )
-        slices = any_of(f"`{self.by}`", kind, [row[0] for row in found])
-        # The values must be in the rows for Delta to compare them with the condition, generated or not.
-        writer = prepared(lake, table, rows).write.format("delta").options(**transaction.options).mode("overwrite")
-        writer.option("replaceWhere", slices).save(lake.path(table.name))
-        return _counts(lake, table, transaction)
+        return any_of(f"`{self.by}`", kind, [row[0] for row in found])
 
 
 def append() -> Write:
@@ -128,7 +123,11 @@ def _writer(rows: DataFrame, table: Table, transaction: Transaction) -> DataFram
     return rows.drop(*generated).write.format("delta").options(**transaction.options)
 
 
-def _counts(lake: Lake, table: Table, transaction: Transaction) -> Counts:
-    commit = find_commit(lake, table.name, transaction) or Commit(-1, ())
-    rows = commit.metrics.get("numOutputRows", 0)
-    return Counts(read=rows, inserted=rows, deleted=commit.metrics.get("numDeletedRows", 0))
+def _loaded(lake: Lake, table: Table, transaction: Transaction) -> Loaded:
+    return loaded(lake, table.name, transaction, _rows_written)
+
+
+def _rows_written(metrics: Mapping[str, int]) -> Counts:
+    # A replace may have to copy rows that stay out of the files that it takes others from.
+    rows = metrics.get("numOutputRows", 0) - metrics.get("numCopiedRows", 0)
+    return Counts(read=rows, inserted=rows, deleted=metrics.get("numDeletedRows", 0))

@@ -116,7 +116,9 @@ def test_a_frame_annotation_is_a_dataframe_at_run_time_that_knows_its_model() ->
 
 def test_differences_are_the_columns_that_are_missing_undeclared_or_of_another_type() -> None:
     declared = StructType().add("id", LongType()).add("city", StringType(), nullable=False).add("gone", StringType())
-    found = StructType().add("city", StringType()).add("id", StringType()).add("_note", StringType()).add("new", "int")
+    found = (
+        StructType().add("city", StringType()).add("id", StringType()).add("_note", StringType()).add("new", LongType())
+    )
 
     said = differences(declared, found, exempt=("_note",))
 

@@ -1,0 +1,90 @@
+"""What the tests of the command share: a project of their own, and the command as a call or as a fresh process."""
+
+import importlib
+import io
+import logging
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable, QueryBuilder
+
+from framework.cli import main
+
+ROOT = Path(__file__).parent.parent
+LOGGER = logging.getLogger("lakegate")
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, what it printed, and the error that it reported, where that can be seen."""
+
+    code: int
+    out: str
+    err: str
+    error: Any = None
+
+
+def lakegate(folder: Path, *arguments: str, path: tuple[Path, ...] = (), **variables: str) -> Said:
+    """Call the command in a folder as a process there would run it, with the Spark session of this one."""
+    out, err = io.StringIO(), io.StringIO()
+    log = (LOGGER.handlers, LOGGER.level, LOGGER.propagate)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        for name in [name for name in os.environ if name.startswith("LAKEGATE_")]:
+            patch.delenv(name)
+        for name, value in {"COLUMNS": "200", "LAKEGATE_ENV": "test", **variables}.items():
+            patch.setenv(name, value)
+        ours = {str(ROOT), os.getcwd(), ""}
+        patch.setattr(sys, "path", [*map(str, path), *(place for place in sys.path if place not in ours)])
+        for name in _jobs_modules():
+            patch.delitem(sys.modules, name)
+        importlib.invalidate_caches()
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            return Said(int(ended.code or 0), out.getvalue(), err.getvalue(), ended.__context__)
+        finally:
+            for name in _jobs_modules():
+                del sys.modules[name]
+            LOGGER.handlers, LOGGER.propagate = log[0], log[2]
+            LOGGER.setLevel(log[1])
+    raise AssertionError("the command did not exit")
+
+
+def fresh(folder: Path, *command: str, **variables: str) -> Said:
+    """Run a command of this environment as a process of its own, without this one's settings and Python path."""
+    foreign = ("LAKEGATE_", "PYTHONPATH", "SPARK_HOME", "PYSPARK_", "AWS_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    kept["PATH"] = f"{sys.prefix}/bin{os.pathsep}{kept['PATH']}"
+    done = subprocess.run(command, cwd=folder, env={**kept, **variables}, capture_output=True, text=True, check=False)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def project(folder: Path) -> Path:
+    """Make a project with the job `orders` from the templates, as `lakegate init` does."""
+    made = lakegate(folder.parent, "init", str(folder))
+    assert made.code == 0, made.err
+    return folder
+
+
+def rows_at(path: Path, wanted: str = "*") -> list[tuple[Any, ...]]:
+    """Return the rows of the table at a path, in the order of their text, by deltalake and so without Spark."""
+    found: Any = QueryBuilder().register("t", DeltaTable(str(path))).execute(f"SELECT {wanted} FROM t").read_all()
+    columns = [[value.as_py() for value in column] for column in found.columns]
+    return sorted(zip(*columns, strict=True), key=str)
+
+
+def files_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return each file under a folder with its size and the time when it was last written."""
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
+
+
+def _jobs_modules() -> list[str]:
+    return [name for name in sys.modules if name == "jobs" or name.startswith("jobs.")]

@@ -1,0 +1,269 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from py4j.protocol import Py4JJavaError
+from pydantic import BaseModel, Field
+from pyspark.errors import PySparkException
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+from pyspark.sql.types import LongType, StringType
+
+from framework.batch import Position
+from framework.errors import DataRefusedError, DuplicateKeyError, NullKeyError, SequenceError
+from framework.session import derive
+from framework.tables import Counts, Lake, RowModel, Table, Write, append, generated, load, sync, upsert
+from framework.tables.commit import Transaction
+from framework.tables.merge import _among
+from tests.delta import actions, given, rows_of, version_of
+
+
+class Place(BaseModel):
+    labels: dict[str, str]
+    seen_at: datetime | None
+
+
+class City(RowModel):
+    """One city."""
+
+    country: str
+    id: int
+    name: str | None
+    tags: list[str] | None
+    seats: dict[str, dict[str, int]] | None
+    place: Place | None
+
+
+class Fare(RowModel):
+    """One fare."""
+
+    id: int | None
+    seq: int | None
+    zone: str | None
+
+
+class Event(RowModel):
+    """One event."""
+
+    at: datetime
+    kind: str | None
+    day: str = generated("date_format(at, 'yyyy-MM-dd')")
+
+
+class Text(RowModel):
+    """One text, and what it is as a number."""
+
+    text: str
+    at: datetime = Field(default=datetime(2024, 1, 1, tzinfo=UTC))
+    number: int | None = generated("CAST(text AS BIGINT)")
+    local_hour: str | None = generated("date_format(at, 'HH')")
+
+
+CITIES = Table("silver.cities", City, keys=("country", "id"), partition_by="country")
+FARES = Table("silver.fares", Fare, keys="id", partition_by="zone")
+EVENTS = Table("silver.events", Event, keys="at", partition_by="day")
+TEXTS = Table("silver.texts", Text, keys="text")
+
+
+def batch(number: int, epoch: int = 0) -> Transaction:
+    return Transaction("cities/load", Position(epoch, number))
+
+
+def on(lake: Lake, table: Table) -> str:
+    """The condition of the newest MERGE."""
+    return str(actions(lake, table, "commitInfo")[0]["operationParameters"]["predicate"])
+
+
+def test_an_upsert_updates_what_differs_inserts_what_is_new_and_leaves_the_rest(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    instant, later = datetime(2024, 1, 1, 0, 0, 0, 1, UTC), datetime(2024, 1, 1, 0, 0, 0, 2, UTC)
+    seats, turned = {"x": {"p": 1, "q": 2}, "y": {"p": 3}}, {"y": {"p": 3}, "x": {"q": 2, "p": 1}}
+    place, elsewhere = {"labels": {"k": "v"}, "seen_at": instant}, {"labels": {"k": "v"}, "seen_at": later}
+    oslo = {"country": "NO", "id": 1, "name": "Oslo", "tags": ["a"]}
+    bergen = {"country": "NO", "id": 2}
+    lund = {"country": "SE", "id": 1}
+    umea = {"country": "SE", "id": 2, "tags": ["a", "b"], "place": place}
+    aarhus, ribe = {"country": "DK", "id": 1, "name": "Aarhus"}, {"country": "DK", "id": 2, "name": "Ribe"}
+    before = [oslo | {"seats": seats}, bergen | {"name": "Bergen"}, lund | {"place": place}, umea, aarhus]
+    after = [oslo | {"seats": turned}, bergen, lund | {"place": elsewhere}, umea | {"seats": {"x": {"p": 2}}}, ribe]
+    load(lake, CITIES, append(), rows(City, *before), batch(1))
+    frame = rows(City, *after)
+
+    loaded = load(lake, CITIES, upsert(), frame, batch(2))
+
+    assert loaded.counts == Counts(read=5, inserted=1, updated=3, unchanged=1)
+    assert (loaded.version, version_of(lake, CITIES)) == (2, 2)
+    assert rows_of(lake, CITIES, "country, id, name, seats['x']['p'], place['seen_at']") == [
+        ("DK", 1, "Aarhus", None, None),
+        ("DK", 2, "Ribe", None, None),
+        ("NO", 1, "Oslo", 1, None),
+        ("NO", 2, None, None, None),
+        ("SE", 1, None, None, later),
+        ("SE", 2, None, 2, instant),
+    ]
+
+    loaded = load(lake, CITIES, upsert(), rows(City, *before[:1], *after[1:]), batch(3))
+
+    # Equal rows write no file, in whatever order their maps are; the commit is there for its transaction.
+    assert loaded.counts == Counts(read=5, unchanged=5)
+    assert (loaded.version, loaded.partitions) == (3, ())
+    assert actions(lake, CITIES, "add") + actions(lake, CITIES, "remove") == []
+    assert actions(lake, CITIES, "txn")[0]["version"] == 3
+
+
+def test_with_a_sequence_the_greatest_wins_and_what_is_older_than_the_table_is_left_out(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    given(lake, FARES, "(1, 5, 'a'), (2, 5, 'a'), (3, 5, 'a'), (4, NULL, 'a')")
+    frame = rows(
+        Fare,
+        {"id": 1, "seq": 6, "zone": "b"},
+        {"id": 1, "seq": 7, "zone": "c"},
+        {"id": 1, "seq": 7, "zone": "c"},
+        {"id": 2, "seq": 4, "zone": "b"},
+        {"id": 3, "seq": 5, "zone": "b"},
+        {"id": 4, "seq": 1, "zone": "b"},
+        {"id": 5, "seq": 1, "zone": None},
+    )
+    # Equal rows of two files are equal.
+    frame = frame.withColumn("_source_file", F.concat(F.monotonically_increasing_id(), F.lit(".csv")))
+
+    loaded = load(lake, FARES, upsert(sequence_by="seq"), frame, batch(1))
+
+    assert rows_of(lake, FARES) == [(1, 7, "c"), (2, 5, "a"), (3, 5, "b"), (4, 1, "b"), (5, 1, None)]
+    assert loaded.counts == Counts(read=7, inserted=1, updated=3, unchanged=1, deduplicated=2)
+
+
+@pytest.mark.parametrize(
+    ("write", "given_rows", "error", "data"),
+    [
+        (upsert(), [(1, 1), (None, 1), (None, 2)], NullKeyError, {"keys": ("id",), "rows": 2}),
+        (sync(), [(1, 1), (1, 1)], DuplicateKeyError, {"keys": ("id",), "examples": ("id=1",)}),
+        (upsert(sequence_by="seq"), [(2, 7), (2, 7)], DuplicateKeyError, {"keys": ("id",), "examples": ("id=2",)}),
+        (upsert(sequence_by="seq"), [(1, 1), (2, None)], SequenceError, {"column": "seq", "rows": 1}),
+    ],
+    ids=["a key that is NULL", "a key twice", "a sequence twice with other values", "a sequence that is NULL"],
+)
+def test_rows_without_one_key_and_one_order_are_refused_and_nothing_is_made(
+    lake: Lake,
+    rows: Callable[..., Any],
+    write: Write,
+    given_rows: list[tuple[int | None, int | None]],
+    error: type[DataRefusedError],
+    data: dict[str, Any],
+) -> None:
+    frame = rows(Fare, *({"id": key, "seq": seq, "zone": str(n)} for n, (key, seq) in enumerate(given_rows)))
+
+    with pytest.raises(error) as refused:
+        load(lake, FARES, write, frame, batch(1))
+
+    assert {name: getattr(refused.value, name) for name in ("table", *data)} == {"table": "silver.fares", **data}
+    assert version_of(lake, FARES) == -1
+
+
+def test_a_row_that_moves_to_another_partition_is_found_once_and_loaded_once(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    given(lake, FARES, "(1, 1, 'a'), (2, 1, 'a')")
+    frame = rows(Fare, {"id": 1, "seq": 1, "zone": "b"}).persist()
+    kept = lake.spark.sparkContext._jsc.getPersistentRDDs().size()
+
+    loaded = load(lake, FARES, upsert(), frame, batch(1))
+
+    assert rows_of(lake, FARES) == [(1, 1, "b"), (2, 1, "a")]
+    assert "zone" not in on(lake, FARES)  # the partition does not follow from the key, so all are looked at
+    assert sorted(partition["zone"] or "" for partition in loaded.partitions) == ["a", "b"]
+    assert loaded.counts == Counts(read=1, updated=1)
+
+    # A MERGE that is in is not repeated; and it keeps in memory what was kept before, no more and no less.
+    again = load(lake, FARES, upsert(), rows(Fare, {"id": 9, "seq": 9}), batch(1))
+    assert (again.version, again.partitions, version_of(lake, FARES)) == (2, loaded.partitions, 2)
+    assert lake.spark.sparkContext._jsc.getPersistentRDDs().size() == kept
+    assert frame.storageLevel.useMemory
+    frame.unpersist()
+
+
+def test_an_upsert_looks_only_into_the_partitions_that_follow_from_its_keys(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    first, second = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
+    frame = rows(Event, {"at": first, "kind": "a"}, {"at": first.replace(hour=1), "kind": "a"}, {"at": second})
+    load(lake, EVENTS, append(), frame.withColumn("_source_file", F.lit("old.csv")), batch(1))
+    frame = rows(Event, {"at": first, "kind": "b"}, {"at": first.replace(hour=1), "kind": "a"})
+    # The frame's own idea of a generated column does not count.
+    frame = frame.withColumns({"day": F.lit("1999-01-01"), "_source_file": F.lit("new.csv")})
+
+    loaded = load(lake, EVENTS, upsert(), frame, batch(2))
+
+    assert rows_of(lake, EVENTS, "day, kind, _source_file") == [
+        ("2024-01-01", "a", "old.csv"),  # where a row was read does not make it another row
+        ("2024-01-01", "b", "new.csv"),
+        ("2024-01-02", None, "old.csv"),
+    ]
+    assert loaded.counts == Counts(read=2, updated=1, unchanged=1)
+    assert "2024-01-01" in on(lake, EVENTS)
+    assert "1999" not in on(lake, EVENTS)
+    assert loaded.partitions == ({"day": "2024-01-01"},)
+
+
+def test_a_sync_makes_the_table_hold_exactly_its_rows(lake: Lake, rows: Callable[..., Any]) -> None:
+    given(
+        lake,
+        CITIES,
+        "('NO', 1, 'Oslo', NULL, NULL, NULL), ('NO', 2, 'Bergen', NULL, NULL, NULL), ('SE', 1, 'Lund', NULL, NULL, NULL)",
+    )
+    frame = rows(
+        City,
+        {"country": "NO", "id": 1, "name": "Oslo"},
+        {"country": "NO", "id": 2, "name": "Bodø"},
+        {"country": "DK", "id": 1, "name": "Ribe"},
+    )
+
+    loaded = load(lake, CITIES, sync(), frame, batch(1))
+
+    assert rows_of(lake, CITIES, "country, id, name") == [("DK", 1, "Ribe"), ("NO", 1, "Oslo"), ("NO", 2, "Bodø")]
+    assert loaded.counts == Counts(read=3, inserted=1, updated=1, deleted=1, unchanged=1)
+    assert sorted(p["country"] or "" for p in loaded.partitions) == ["DK", "NO", "SE"]
+    assert "SE" not in on(lake, CITIES)
+    assert "DK" not in on(lake, CITIES)  # it deletes in every partition, so it looks at all of them
+
+    loaded = load(lake, CITIES, sync(), frame.where("false"), batch(2))
+
+    assert rows_of(lake, CITIES) == []
+    assert loaded.counts == Counts(deleted=3)
+
+
+def test_a_merge_runs_in_its_sessions_zone_and_mode_and_leaves_its_transaction_nowhere(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    words = rows(Text, {"text": "x", "number": None, "local_hour": None}, at=datetime(2024, 1, 1, 20, tzinfo=UTC))
+
+    with pytest.raises((PySparkException, Py4JJavaError)):
+        load(lake, TEXTS, upsert(), words, batch(1))
+
+    # After a MERGE that failed, a write of the same session is one of its own.
+    assert version_of(lake, TEXTS) == 0
+    for version in (1, 2):
+        words.selectExpr("'7' AS text", "at").write.format("delta").mode("append").save(lake.path("silver.texts"))
+        assert actions(lake, TEXTS, "txn") == []
+        assert version_of(lake, TEXTS) == version
+
+    confs = {"spark.sql.ansi.enabled": "false", "spark.sql.session.timeZone": "Asia/Tokyo"}
+    load(replace(lake, spark=derive(lake.spark, confs)), TEXTS, upsert(), words, batch(1))
+    assert rows_of(lake, TEXTS, "text, number, local_hour") == [("7", 7, "20"), ("7", 7, "20"), ("x", None, "05")]
+
+
+def test_up_to_a_thousand_partitions_are_named_and_more_are_a_range() -> None:
+    few, many = [str(n) for n in range(1_000)], [str(n) for n in range(1_001)]
+
+    named = _among("p", LongType(), few, Row(low="0", high="999", null=True))
+    assert named.startswith("(t.`p` IN (0, 1, 10, ")
+    assert named.endswith(") OR t.`p` IS NULL)")
+    assert named.count(",") == 999
+    assert _among("p", LongType(), many, Row(low="0", high="1000", null=False)) == "(t.`p` BETWEEN 0 AND 1000)"
+    assert _among("p", StringType(), many, Row(low="a'", high="b", null=True)) == (
+        "(t.`p` BETWEEN 'a\\'' AND 'b' OR t.`p` IS NULL)"
+    )

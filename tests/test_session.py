@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from framework import session
+from framework.config import Settings
+from framework.errors import JavaError, VersionError
+from framework.session import create, derive, lane
+
+
+@pytest.mark.parametrize(
+    ("spark_version", "delta_version", "chosen"),
+    [
+        ("4.1.1", "4.2.0", "4.1"),
+        ("4.1", "4.2.7", "4.1"),
+        ("3.5.6", "3.3.2", "3.5"),
+        ("3.5.6-amzn-1", None, "3.5"),  # a cluster whose delta module came in an archive; its jar is checked later
+    ],
+)
+def test_spark_and_delta_that_are_tested_together_are_a_lane(
+    monkeypatch: pytest.MonkeyPatch, spark_version: str, delta_version: str | None, chosen: str
+) -> None:
+    monkeypatch.setattr(session, "_installed", {"pyspark": spark_version, "delta-spark": delta_version}.get)
+
+    assert lane().spark == chosen
+
+
+@pytest.mark.parametrize(
+    ("spark_version", "delta_version"),
+    [("4.0.1", "4.0.0"), ("4.1.1", "4.1.0"), ("3.5.6", "4.2.0"), ("4.10.0", "4.2.0"), ("3.4.0", None), (None, "4.2.0")],
+)
+def test_any_other_pair_is_refused(
+    monkeypatch: pytest.MonkeyPatch, spark_version: str | None, delta_version: str | None
+) -> None:
+    monkeypatch.setattr(session, "_installed", {"pyspark": spark_version, "delta-spark": delta_version}.get)
+
+    with pytest.raises(VersionError) as refused:
+        lane()
+
+    assert refused.value.lanes == ("Spark 4.1 with Delta 4.2", "Spark 3.5 with Delta 3.3")
+    assert spark_version is None or spark_version in refused.value.found
+
+
+def test_the_session_is_in_utc_and_ansi_mode_and_knows_delta(spark: SparkSession) -> None:
+    assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
+    assert spark.conf.get("spark.sql.ansi.enabled") == "true"
+    assert spark.version.startswith(lane().spark)
+    assert spark.sql("SELECT string(TIMESTAMP'2024-01-01 00:00:00Z') AS at").first() == ("2024-01-01 00:00:00",)
+
+
+def test_a_derived_session_has_the_confs_and_views_of_its_parent_and_keeps_its_own_to_itself(
+    spark: SparkSession,
+) -> None:
+    spark.range(3).createOrReplaceTempView("three")
+    parent = derive(spark, {"spark.sql.session.timeZone": "Asia/Tokyo"})
+    child = derive(parent, {"mine": "1", "spark.sql.ansi.enabled": "false"})
+
+    assert child.conf.get("spark.sql.session.timeZone") == "Asia/Tokyo"
+    assert child.sql("SELECT hour(TIMESTAMP'2024-01-01 00:00:00Z'), CAST('x' AS INT)").first() == (9, None)
+    assert child.table("three").count() == 3
+    child.range(1).createOrReplaceTempView("one")
+    for outer in (parent, spark):
+        assert outer.conf.get("mine", None) is None
+        assert outer.conf.get("spark.sql.ansi.enabled") == "true"
+        assert not outer.catalog.tableExists("one")
+    assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
+    spark.catalog.dropTempView("three")
+
+
+def test_a_java_that_is_not_there_is_named_before_spark_starts(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(JavaError) as refused:
+        create(settings, "tests")
+    assert str(tmp_path) in refused.value.found
+
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(JavaError):
+        create(settings, "tests")
