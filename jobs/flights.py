@@ -222,7 +222,7 @@ def delays(flights_of_whole_days: Frame[Flight]) -> Frame[Delay]:
 
 def known(name: str) -> Column:
     """Return a text column with NULL where the source says `NA`."""
-    return F.nullif(F.col(name), F.lit("NA"))
+    return F.when(F.col(name) != "NA", F.col(name))
 
 
 def minutes(number: Column) -> Column:

@@ -4,6 +4,7 @@ import importlib
 import io
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -78,6 +79,19 @@ def rows_at(path: Path, wanted: str = "*") -> list[tuple[Any, ...]]:
     found: Any = QueryBuilder().register("t", DeltaTable(str(path))).execute(f"SELECT {wanted} FROM t").read_all()
     columns = [[value.as_py() for value in column] for column in found.columns]
     return sorted(zip(*columns, strict=True), key=str)
+
+
+def wheels(folder: Path) -> tuple[Path, Path]:
+    """Run `make build` in a copy of the repository with this environment; return lakegate's wheel and the jobs'."""
+    for name in ("framework", "jobs", "conf", "tests"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in (".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / ".venv").symlink_to(sys.prefix)
+    built = fresh(folder, "make", "-o", "setup", "build")
+    assert built.code == 0, built.err
+    (framework,), (jobs,) = (folder / "dist").glob("lakegate-*.whl"), (folder / "dist").glob("lakegate_jobs-*.whl")
+    return framework, jobs
 
 
 def files_of(folder: Path) -> dict[str, tuple[int, int]]:

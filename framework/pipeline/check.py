@@ -7,8 +7,7 @@ Bodies of Python UDFs and of a user's own extracts and loads are not run; `notes
 import os
 import sysconfig
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
@@ -20,20 +19,15 @@ from pyspark.sql import DataFrame
 
 import framework
 from framework.batch import Interval, Run
-from framework.errors import ActionError, CheckFailedError, FrameMismatchError, FunctionError, LakegateError
+from framework.errors import CheckFailedError, FrameMismatchError, FunctionError, LakegateError
 from framework.pipeline.call import call
 from framework.pipeline.job import Job, Node
+from framework.pipeline.pure import no_actions
 from framework.sources import Reading
 from framework.tables import RowModel
 from framework.tables.model import differences, schema
 from framework.tables.prepare import ADDED, require_frame
 
-ACTIONS = (
-    "approxQuantile", "checkpoint", "collect", "corr", "count", "cov", "crosstab", "first", "foreach",
-    "foreachPartition", "head", "isEmpty", "localCheckpoint", "show", "tail", "take", "toArrow", "toLocalIterator",
-    "toPandas", "transpose", "writeTo",
-)  # fmt: skip
-ACTION_PROPERTIES = ("rdd", "write")
 # Where lines of a traceback are not the user's own: on a cluster Spark's Python is not among the installed packages.
 NOT_THE_USERS = tuple(
     folder + os.sep for folder in (*(p.__path__[0] for p in (framework, pyspark, py4j)), sysconfig.get_path("stdlib"))
@@ -123,7 +117,7 @@ def _extracted(node: Node, reading: Reading, notes: list[str]) -> DataFrame | No
     if columns is None:
         notes.append(f"{node.name!r} is not checked: its table has no row model and does not exist yet")
         return None
-    return reading.lake.spark.createDataFrame([], columns)
+    return reading.lake.empty(columns)
 
 
 def _transformed(
@@ -135,7 +129,7 @@ def _transformed(
     faults: list[Fault],
 ) -> DataFrame | None:
     try:
-        with _no_actions(reading):
+        with no_actions(reading.lake.spark):
             rows = call(node, inputs, reading.lake.spark, Interval(), run, parameters)
         if not isinstance(rows, DataFrame):
             raise FunctionError(
@@ -173,44 +167,4 @@ def _fault(stage: str, error: Exception, function: Any) -> Fault:
 
 
 def _empty(reading: Reading, model: type[RowModel] | None) -> DataFrame | None:
-    return reading.lake.spark.createDataFrame([], schema(model)) if model else None
-
-
-@contextmanager
-def _no_actions(reading: Reading) -> Iterator[None]:
-    """Make every action of a DataFrame raise ActionError; a transform that needs one would read data to plan itself."""
-    rows = reading.lake.spark.range(0)
-    replaced: list[tuple[type, str, Any]] = []
-
-    def forbid(kind: type, name: str, value: Any) -> None:
-        replaced.append((kind, name, kind.__dict__.get(name)))
-        setattr(kind, name, value)
-
-    def forbidden(action: str) -> Any:
-        def refuse(*_: Any, **__: Any) -> Any:
-            raise ActionError(action)
-
-        return refuse
-
-    frames, groups = type(rows), type(rows.groupBy())
-    pivot = groups.pivot
-
-    def pivot_with_values(self: Any, pivot_col: str, values: Any = None) -> Any:
-        if values is None:
-            raise ActionError("pivot() without values")
-        return pivot(self, pivot_col, values)
-
-    try:
-        for name in ACTIONS:
-            if hasattr(frames, name):
-                forbid(frames, name, forbidden(f"{name}()"))
-        for name in ACTION_PROPERTIES:
-            forbid(frames, name, property(forbidden(name)))
-        forbid(groups, "pivot", pivot_with_values)
-        yield
-    finally:
-        for kind, name, original in reversed(replaced):
-            if original is None:
-                delattr(kind, name)
-            else:
-                setattr(kind, name, original)
+    return reading.lake.empty(schema(model)) if model else None

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from framework.errors import LakeNotWritableError
 
@@ -25,6 +26,13 @@ class Lake:
     def path(self, name: str) -> str:
         """Return where the table `database.name` lives."""
         return "/".join([self.root.rstrip("/"), *name.split(".")])
+
+    def empty(self, columns: StructType) -> DataFrame:
+        """Return a frame of these columns and no rows; PySpark's own way to make one starts a Spark job's machinery."""
+        jvm: Any = self.spark._jvm
+        kind = jvm.org.apache.spark.sql.types.DataType.fromJson(columns.json())
+        rows: Any = self.spark._jsparkSession.createDataFrame(jvm.java.util.ArrayList(), kind)
+        return type(self.spark.range(0))(rows, self.spark)
 
     def delta_log(self, name: str) -> Any:
         """Return the table's transaction log, as Delta's own JVM object; it is empty where there is no table."""

@@ -175,7 +175,7 @@ def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pru
     """Return the rows that differ from the target's, with `_change`; lazy, so that the MERGE reads the target."""
     generated = generated_columns(table.model) if table.model else {}
     # Where and when a row was read does not make it another row.
-    left_out = {*generated, *table.keys, *ADDED}
+    left_out = {*generated, *ADDED} - {merge.sequence_by} | {*table.keys}
     compared = [name for name in rows.columns if name in target.columns and name not in left_out]
     kinds = {field.name: field.dataType for field in rows.schema.fields}
     there = target.alias("t")

@@ -99,8 +99,8 @@ def columns(model: type[RowModel]) -> tuple[str, ...]:
 def schema(model: type[RowModel]) -> StructType:
     """Return the model's Spark schema, with nullability and, from the descriptions, column comments.
 
-    Inside of a column all is nullable: Delta knows no NOT NULL in lists and maps, and takes one in a struct that is NULL
-    for broken.
+    Inside of a column all is nullable: Delta knows no NOT NULL in lists and maps, and in a struct that is NULL itself
+    it takes one for broken.
     """
     from sparkdantic import create_spark_schema
 

@@ -71,6 +71,12 @@ def test_what_is_made_can_be_shown_and_passes_the_linter(shop: Path, name: str) 
     made = _new(shop, name)
     assert f"silver.{name}" in lakegate(shop, "show", name).out
     files = [file for file in made if file.endswith(".py")]
+    ours = [
+        "--config",
+        str(ROOT / "pyproject.toml"),
+        "--config",
+        "lint.isort.known-first-party = ['framework', 'jobs']",
+    ]
     for check in (["check", "--extend-ignore=D"], ["format", "--check"]):
-        said = fresh(shop, "ruff", *check, "--config", str(ROOT / "pyproject.toml"), *files)
+        said = fresh(shop, "ruff", *check, *ours, *files)
         assert said.code == 0, said.out

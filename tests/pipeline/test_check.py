@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from framework.errors import ActionError, CheckFailedError, FrameMismatchError, FunctionError
-from framework.pipeline import Checked, Interval, Job, Run, check, extract, load, transform
+from framework.pipeline import Checked, Interval, Job, Run, Stage, check, extract, load, transform
 from framework.pipeline.check import Fault
 from framework.sources import Reading, files, table, written
 from framework.tables import Frame, Lake, RowModel, Table, append, upsert
@@ -283,7 +283,7 @@ def test_an_own_extract_is_not_called_and_noted_unless_it_says_its_row_model(lak
     def in_capitals(orders: DataFrame) -> DataFrame:
         return orders.select("ctiy")
 
-    end = [in_capitals, load(in_capitals, into=UNTYPED, write=append())]
+    end: list[Stage] = [in_capitals, load(in_capitals, into=UNTYPED, write=append())]
     untyped = _check(lake, Job("orders", [extract(orders=from_api), *end]))
     assert untyped.faults == ()
     assert [note.split(" is not checked")[0] for note in untyped.notes] == [

@@ -23,7 +23,7 @@ from framework.errors import (
     StageFailedError,
     TableMismatchError,
 )
-from framework.pipeline import Interval, Job, Run, RunReport, extract, load, run, transform
+from framework.pipeline import Interval, Job, Run, RunReport, Stage, extract, load, run, transform
 from framework.sources import files, written
 from framework.tables import Frame, Lake, RowModel, Table, append, overwrite, replace, upsert
 from framework.testing import NOON, RunJob
@@ -61,7 +61,7 @@ def totals(orders: Frame[Order]) -> Frame[Total]:
 
 
 raw = extract(raw=files("orders", RawOrder, format="csv"))
-to_silver = [raw, cleaned, load(cleaned, into=ORDERS, write=upsert())]
+to_silver: list[Stage] = [raw, cleaned, load(cleaned, into=ORDERS, write=upsert())]
 whole = Job(
     "whole",
     [
@@ -112,7 +112,7 @@ class Twice:
 
 
 def _kept(spark: SparkSession) -> int:
-    return int(spark.sparkContext._jsc.getPersistentRDDs().size())  # type: ignore[union-attr]
+    return int(spark.sparkContext._jsc.getPersistentRDDs().size())
 
 
 OWN = "columns('^[^_].*')"  # without what the framework adds
@@ -256,7 +256,7 @@ def test_own_extracts_and_loads_are_told_to_be_at_least_once(run_job: RunJob) ->
 
 def _counting(spark: SparkSession) -> tuple[Callable[..., DataFrame], Any]:
     """Return a transform that counts the rows that it computes, and its count."""
-    computed = spark.sparkContext.accumulator(0)
+    computed: Any = spark.sparkContext.accumulator(0)
 
     def counted(numbers: DataFrame) -> DataFrame:
         return numbers.select(F.udf(lambda number: computed.add(1) or number, "bigint")("id").alias("id"))
@@ -283,7 +283,12 @@ def test_a_frame_that_several_stages_take_is_computed_once(spark: SparkSession, 
 def test_a_frame_that_one_stage_takes_twice_is_computed_once(spark: SparkSession, run_job: RunJob) -> None:
     counted, computed = _counting(spark)
     twice = transform(both, name="twice", one=counted, other=counted)
-    stages = [extract(numbers=numbers), counted, twice, load(twice, into=Table("silver.twice"), write=append())]
+    stages: list[Stage] = [
+        extract(numbers=numbers),
+        counted,
+        twice,
+        load(twice, into=Table("silver.twice"), write=append()),
+    ]
     run_job(Job("once", stages))
     assert computed.value == 3
 
@@ -341,7 +346,7 @@ def test_a_file_with_another_header_is_refused(unchanged: Filled, tmp_path: Path
 
 def test_a_table_that_is_not_as_declared_is_refused(unchanged: Filled, tmp_path: Path) -> None:
     other = Table("silver.orders", Total, partition_by="city")
-    stages = [raw, transform(totals, orders=raw), load(totals, into=other, write=append())]
+    stages: list[Stage] = [raw, transform(totals, orders=raw), load(totals, into=other, write=append())]
     with pytest.raises(TableMismatchError) as caught:
         unchanged.run(Job("silver", stages), _landing(tmp_path, "2,Bonn,5"))
     assert caught.value.table == "silver.orders"
@@ -395,7 +400,7 @@ def test_an_exception_in_a_python_udf_fails_the_load_that_meets_it(unchanged: Fi
         nothing = F.udf(lambda number: 1 // (number - number), "bigint")
         return numbers.select(nothing("id").alias("id"), F.lit("Oslo").alias("city"), F.lit(1.5).alias("price"))
 
-    stages = [extract(numbers=numbers), broken, load(broken, into=ORDERS, write=append(), name="udf")]
+    stages: list[Stage] = [extract(numbers=numbers), broken, load(broken, into=ORDERS, write=append(), name="udf")]
     with pytest.raises(StageFailedError) as caught:
         unchanged.run(Job("own", stages), tmp_path)
     assert caught.value.stage == "udf"

@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 
 from framework.errors import LakeNotWritableError
-from framework.tables import Lake
+from framework.tables import Lake, Table
 from tests.delta import version_of
-from framework.tables import Table
 
 
 def test_a_table_lives_in_a_folder_of_its_database_under_the_root(lake: Lake) -> None:
