@@ -483,8 +483,13 @@ class StageFailedError(LakegateError, RuntimeError):
 
     def __init__(self, job: str, stage: str, where: str, cause: BaseException) -> None:
         self.job, self.stage, self.where = job, stage, where
-        text = str(cause).strip().split("\n\n", 1)[0]
-        super().__init__(f"Stage {stage!r} of job {job!r} failed{where}: {type(cause).__name__}: {text}")
+        super().__init__(f"Stage {stage!r} of job {job!r} failed{where}: {type(cause).__name__}: {_in_short(cause)}")
+
+
+def _in_short(cause: BaseException) -> str:
+    """Return what an error says without the query's plan, and of a JVM's error the first cause without its frames."""
+    first = str(cause).split("\nCaused by: ")[-1]
+    return first.split("\n\tat ", 1)[0].strip().split("\n\n", 1)[0]
 
 
 def _difference(expected: Sequence[str], found: Sequence[str]) -> str:

@@ -100,9 +100,9 @@ def written(table: Table, *, whole: str | None = None) -> Written:
     """Read what this batch's load has just written: the table as the load left it, limited to what it touched.
 
     It touched the partitions that its commit added files to or removed them from. `whole` names a column and rounds
-    this out to all rows of the table that share one of its values with those partitions, for results that are replaced by
-    that column: whole days, where the table is partitioned by month in another zone. A load that changed nothing gives
-    no rows.
+    this out to all rows of the table that share one of its values with those partitions, for results that are replaced
+    by that column: whole days, where the table is partitioned by month in another zone. A load that changed nothing
+    gives no rows.
     """
     return Written(table, whole)
 

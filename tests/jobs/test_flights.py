@@ -542,6 +542,7 @@ def _in_text(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
     return {name: sql(f"select columns(*)::varchar from {name.replace('.', '_')} order by all") for name in TABLES[1:]}
 
 
+@whole
 def test_a_second_run_leaves_the_same_rows_and_a_third_corrects_what_has_changed(
     spark: SparkSession, tmp_path: Path
 ) -> None:

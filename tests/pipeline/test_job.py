@@ -250,6 +250,7 @@ def test_an_extract_of_several_frames_is_loaded_by_the_name_of_one() -> None:
     several = extract(raw_orders=orders(), late_orders=orders())
     with pytest.raises(UnknownFrameError) as caught:
         Job("orders", [several, load(several, into=ORDERS, write=append())])
+    assert caught.value.frame == "extract(raw_orders, late_orders)"
     assert caught.value.known == ("raw_orders", "late_orders")
     Job("orders", [several, *(load(n, into=ORDERS, write=append(), name=n) for n in ("raw_orders", "late_orders"))])
 
