@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,19 @@ class Said:
 def lakegate(folder: Path, *arguments: str, path: tuple[Path, ...] = (), **variables: str) -> Said:
     """Call the command in a folder as a process there would run it, with the Spark session of this one."""
     out, err = io.StringIO(), io.StringIO()
+    with working_in(folder, *path, **variables), redirect_stdout(out), redirect_stderr(err):
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            return Said(int(ended.code or 0), out.getvalue(), err.getvalue(), ended.__context__)
+    raise AssertionError("the command did not exit")
+
+
+@contextmanager
+def working_in(folder: Path, *path: Path, **variables: str) -> Iterator[None]:
+    """Be for a while as a process in this folder that has imported no jobs, with these places to import from."""
     log = (LOGGER.handlers, LOGGER.level, LOGGER.propagate)
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in [name for name in os.environ if name.startswith("LAKEGATE_")]:
             patch.delenv(name)
@@ -47,15 +59,12 @@ def lakegate(folder: Path, *arguments: str, path: tuple[Path, ...] = (), **varia
             patch.delitem(sys.modules, name)
         importlib.invalidate_caches()
         try:
-            main(arguments)
-        except SystemExit as ended:
-            return Said(int(ended.code or 0), out.getvalue(), err.getvalue(), ended.__context__)
+            yield
         finally:
             for name in _jobs_modules():
                 del sys.modules[name]
             LOGGER.handlers, LOGGER.propagate = log[0], log[2]
             LOGGER.setLevel(log[1])
-    raise AssertionError("the command did not exit")
 
 
 def fresh(folder: Path, *command: str, **variables: str) -> Said:

@@ -1,9 +1,14 @@
+import sys
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from framework.errors import DeclarationError, FileExistsRefusedError, SettingError
-from tests.command import ROOT, files_of, fresh, lakegate, project
+from framework.tables import Lake
+from framework.testing import Rows, RunJob
+from tests.command import ROOT, files_of, fresh, lakegate, project, working_in
 
 INVOICES = {"jobs/invoices.py", "tests/jobs/test_invoices.py", "data/invoices/2024-01-02.csv"}
 
@@ -80,3 +85,16 @@ def test_what_is_made_can_be_shown_and_passes_the_linter(shop: Path, name: str) 
     for check in (["check", "--extend-ignore=D"], ["format", "--check"]):
         said = fresh(shop, "ruff", *check, *ours, *files)
         assert said.code == 0, said.out
+
+
+def test_its_test_passes_at_once(shop: Path, rows: Rows, lake: Lake, run_job: RunJob) -> None:
+    _new(shop, "invoices")
+    with working_in(shop, shop, shop / "tests" / "jobs"):
+        test = import_module("test_invoices")
+        del sys.modules["test_invoices"]
+        test.test_rows_without_an_amount_are_left_out_and_status_is_lower_case(rows)
+        test.test_the_sample_is_loaded_once_however_often_the_job_runs(partial(run_job, landing=shop / "data"), lake)
+    assert [name for name in vars(test) if name.startswith("test_")] == [
+        "test_rows_without_an_amount_are_left_out_and_status_is_lower_case",
+        "test_the_sample_is_loaded_once_however_often_the_job_runs",
+    ]

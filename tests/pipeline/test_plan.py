@@ -2,13 +2,11 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
-from deltalake import DeltaTable, QueryBuilder
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -19,6 +17,7 @@ from framework.pipeline.plan import code_version, positions
 from framework.sources import files, written
 from framework.tables import Frame, Lake, RowModel, Table, append
 from framework.testing import NOON
+from tests.delta import rows_of, version_of
 
 LATER = NOON + timedelta(hours=1)
 
@@ -41,8 +40,9 @@ def fragile(
     raw: DataFrame, written_lines: DataFrame, *, flag: str, since: date = date(2013, 1, 1), share: float = 1
 ) -> DataFrame:
     """Fail, when it is computed, for as long as a file is there."""
-    lines = raw.withColumn("of", F.lit("file")).union(written_lines.withColumn("of", F.lit("table")))
-    return lines.withColumn("of", F.raise_error(F.lit("it is there")).cast("string")) if Path(flag).exists() else lines
+    lines = raw.withColumn("came", F.lit("by file")).union(written_lines.withColumn("came", F.lit("by table")))
+    failing = F.raise_error(F.lit("the flag is there")).cast("string")
+    return lines.withColumn("came", failing) if Path(flag).exists() else lines
 
 
 stages: list[Stage] = [
@@ -69,20 +69,11 @@ class Scene:
         values = {"flag": str(self.flag), **given}
         return run(job, self.lake, str(self.landing), values, environment="test", clock=lambda: LATER, replan=replan)
 
-    def rows(
-        self, table: Table, columns: str = "columns('^(line|of)$'), strftime(_ingested_at, '%H:%M')"
-    ) -> list[tuple[Any, ...]]:
-        """Read a table, without Spark: by default its lines, where they are of, and their clock."""
-        query = QueryBuilder().register("rows", DeltaTable(self.lake.path(table.name)))
-        arrow = query.execute("select * from rows").read_all()
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
-            connection.register("arrow", arrow)
-            return connection.execute(f"select {columns} from arrow order by all").fetchall()
+    def rows(self, table: Table, columns: str = "line, _ingested_at") -> list[tuple[Any, ...]]:
+        return rows_of(self.lake, table, columns)
 
     def versions(self) -> dict[str, int]:
-        found = {table.name: Path(self.lake.path(table.name)) for table in (BRONZE, SILVER, GOLD)}
-        return {name: DeltaTable(str(path)).version() for name, path in found.items() if path.exists()}
+        return {table.name: version_of(self.lake, table) for table in (BRONZE, SILVER, GOLD)}
 
     def plan_file(self, batch: int = 1) -> Path:
         return Path(self.lake.root, "_lakegate", "plans", "lines", f"0-{batch:010}.json")
@@ -151,15 +142,21 @@ def test_the_code_s_version_is_that_of_the_files_that_its_functions_are_in() -> 
 
 # -- taking up --------------------------------------------------------------------------------------------------------
 
-ONCE = [("one", "12:00"), ("two", "12:00")]
-FROM_FILE, FROM_TABLE = ([(line, of, at) for line, at in ONCE] for of in ("file", "table"))
+ONCE = [("one", NOON), ("two", NOON)]
+ALL = ("one", "three", "two")
+IN_SILVER = "line, came, _ingested_at"
+
+
+def _came(how: str, at: datetime, *lines: str) -> list[tuple[Any, ...]]:
+    return [(line, how, at) for line in lines]
 
 
 def test_an_interrupted_batch_is_taken_up_with_its_inputs_and_its_clock(interrupted: Scene) -> None:
     report = interrupted.run()
     assert report.resumed
     assert (report.plan.position, report.plan.started_at) == (Position(0, 1), NOON)
-    assert interrupted.rows(SILVER) == sorted(FROM_FILE + FROM_TABLE)
+    twice = [*_came("by file", NOON, "one", "two"), *_came("by table", NOON, "one", "two")]
+    assert interrupted.rows(SILVER, IN_SILVER) == sorted(twice)
 
 
 def test_loads_that_are_in_are_not_repeated_and_those_of_one_s_own_are(interrupted: Scene) -> None:
@@ -179,8 +176,8 @@ def test_a_load_that_is_added_later_begins_a_new_batch(interrupted: Scene) -> No
     interrupted.run()
     report = interrupted.run(Job("lines", [*stages, load(raw, into=GOLD, write=append())]))
     assert (report.resumed, report.plan.position, report.plan.started_at) == (False, Position(0, 2), LATER)
-    assert interrupted.rows(GOLD) == [("one", "13:00"), ("three", "13:00"), ("two", "13:00")]
-    assert interrupted.rows(BRONZE) == sorted(ONCE + interrupted.rows(GOLD))
+    assert interrupted.rows(GOLD) == [(line, LATER) for line in ALL]
+    assert interrupted.rows(BRONZE) == sorted([*ONCE, *((line, LATER) for line in ALL)])
 
 
 # -- what is refused, and planned anew --------------------------------------------------------------------------------
@@ -215,8 +212,8 @@ def test_a_planned_file_that_is_gone_is_refused_until_the_rest_is_planned_anew(i
         gone.rename(interrupted.landed)
     assert (report.plan.position, report.plan.started_at) == (Position(0, 1), LATER)
     assert interrupted.rows(BRONZE) == ONCE
-    of_files = [(line, "file", "13:00") for line in ("one", "three", "two")]
-    assert interrupted.rows(SILVER) == sorted(of_files + FROM_TABLE)
+    anew = [*_came("by file", LATER, *ALL), *_came("by table", NOON, "one", "two")]
+    assert interrupted.rows(SILVER, IN_SILVER) == sorted(anew)
 
 
 def test_a_damaged_plan_is_refused_until_the_rest_is_planned_anew(interrupted: Scene) -> None:

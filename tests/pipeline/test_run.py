@@ -5,9 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
-from deltalake import DeltaTable, QueryBuilder
+from deltalake import DeltaTable
 from pydantic import Field
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -27,6 +26,7 @@ from framework.pipeline import Interval, Job, Run, RunReport, Stage, extract, lo
 from framework.sources import files, written
 from framework.tables import Frame, Lake, RowModel, Table, append, overwrite, replace, upsert
 from framework.testing import NOON, RunJob
+from tests.delta import actions, rows_of, version_of
 
 
 class RawOrder(RowModel):
@@ -81,14 +81,10 @@ def _landing(folder: Path, *lines: str, header: str = "id,city,price") -> Path:
     return folder
 
 
-def _rows(lake: Lake, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
-    """Read a table without Spark: deltalake gives it to duckdb as Arrow."""
-    query = QueryBuilder().register("rows", DeltaTable(lake.path(table)))
-    arrow = query.execute("select * from rows").read_all()
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.register("arrow", arrow)
-        return connection.execute(f"select {columns} from arrow order by all").fetchall()
+def _all(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of each table of the whole job, without what the framework adds to them."""
+    models = {RAW: RawOrder, ORDERS: Order, TOTALS: Total}
+    return {table.name: rows_of(lake, table, ", ".join(model.model_fields)) for table, model in models.items()}
 
 
 def _versions(lake: Lake) -> dict[str, int]:
@@ -115,10 +111,6 @@ def _kept(spark: SparkSession) -> int:
     return int(spark.sparkContext._jsc.getPersistentRDDs().size())
 
 
-OWN = "columns('^[^_].*')"  # without what the framework adds
-TABLES = ("bronze.orders", "silver.orders", "gold.totals")
-
-
 @pytest.fixture(scope="module")
 def twice(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Twice:
     folder = tmp_path_factory.mktemp("twice")
@@ -137,7 +129,7 @@ def twice(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Twic
         )
 
     first = once(0)
-    rows = {table: _rows(lake, table, OWN) for table in TABLES}
+    rows = _all(lake)
     return Twice(lake, landing, (first, once(1)), observed, rows, _kept(spark) - before)
 
 
@@ -150,8 +142,7 @@ def test_a_job_reads_transforms_and_loads(twice: Twice) -> None:
 
 
 def test_a_second_run_leaves_the_same_rows(twice: Twice) -> None:
-    now = {table: _rows(twice.lake, table, OWN) for table in TABLES}
-    assert now == twice.first_rows
+    assert _all(twice.lake) == twice.first_rows
 
 
 def test_a_run_reports_what_each_stage_read_and_wrote(twice: Twice) -> None:
@@ -167,7 +158,7 @@ def test_a_run_reports_what_each_stage_read_and_wrote(twice: Twice) -> None:
 
 def test_a_run_reports_the_version_of_each_table(twice: Twice) -> None:
     reported = {stage.name: stage.version for stage in twice.reports[1].stages if stage.kind == "load"}
-    assert reported == {name: version for name, version in _versions(twice.lake).items() if name in TABLES}
+    assert reported == {table.name: version_of(twice.lake, table) for table in (RAW, ORDERS, TOTALS)}
 
 
 def test_runs_are_numbered_batches_with_their_own_clock(twice: Twice) -> None:
@@ -178,23 +169,23 @@ def test_runs_are_numbered_batches_with_their_own_clock(twice: Twice) -> None:
 
 
 def test_every_commit_says_which_run_made_it(twice: Twice) -> None:
-    commits = DeltaTable(twice.lake.path("silver.orders")).history()
-    notes = [json.loads(commit["userMetadata"]) for commit in commits if "userMetadata" in commit]
-    assert [(note["job"], note["load"], note["run"], note["batch"]) for note in reversed(notes)] == [
+    infos = [actions(twice.lake, ORDERS, "commitInfo", version)[0] for version in (1, 2)]
+    notes = [json.loads(info["userMetadata"]) for info in infos]
+    assert [(note["job"], note["load"], note["run"], note["batch"]) for note in notes] == [
         ("whole", "silver.orders", report.plan.run_id, report.plan.position.batch) for report in twice.reports
     ]
 
 
 def test_rows_keep_their_file_and_the_batch_s_clock(twice: Twice) -> None:
-    file, at = "parse_filename(_source_file)", "cast(_ingested_at as varchar)"
-    assert _rows(twice.lake, "bronze.orders", f"distinct {file}, {at}") == [("day.csv", "2024-01-01 13:00:00+00")]
+    kept = {(Path(file).name, at) for file, at in rows_of(twice.lake, RAW, "_source_file, _ingested_at")}
+    assert kept == {("day.csv", NOON + timedelta(hours=1))}
 
 
 def test_a_malformed_record_is_kept_aside_and_reported(twice: Twice) -> None:
     (stage, *_) = twice.reports[0].stages
     assert stage.note.startswith("1 malformed")
-    kept = _rows(twice.lake, "_lakegate.malformed_whole", "record, frame, cast(_ingested_at as varchar)")
-    assert kept == [("x,Lima,30", "raw", "2024-01-01 12:00:00+00"), ("x,Lima,30", "raw", "2024-01-01 13:00:00+00")]
+    kept = rows_of(twice.lake, Table("_lakegate.malformed_whole"), "record, frame, _ingested_at")
+    assert kept == [("x,Lima,30", "raw", NOON), ("x,Lima,30", "raw", NOON + timedelta(hours=1))]
 
 
 def test_a_run_is_observed_stage_by_stage(twice: Twice) -> None:
@@ -277,7 +268,7 @@ def test_a_frame_that_several_stages_take_is_computed_once(spark: SparkSession, 
     ]
     run_job(Job("once", [extract(numbers=numbers), counted, twice, *loads]))
     assert computed.value == 3
-    assert _rows(lake, "silver.twice") == [(0,), (0,), (1,), (1,), (2,), (2,)]
+    assert rows_of(lake, Table("silver.twice")) == [(0,), (0,), (1,), (1,), (2,), (2,)]
 
 
 def test_a_frame_that_one_stage_takes_twice_is_computed_once(spark: SparkSession, run_job: RunJob) -> None:

@@ -87,13 +87,12 @@ def test_a_replace_by_a_column_that_is_no_partition_leaves_the_other_rows_of_a_f
     assert sorted(touched, key=str) == ["Bonn", None, "O'Hare", "Oslo"]
 
 
-def test_an_overwrite_leaves_only_its_rows_even_in_a_session_that_overwrites_single_partitions(
-    lake: Lake, rows: Callable[..., Any]
-) -> None:
+def test_an_overwrite_leaves_only_its_rows_even_in_a_session_that_overwrites_single_partitions(lake: Lake) -> None:
     given(lake, SALES, "(1, 'Oslo', 10), (2, 'Bonn', 20), (3, NULL, 30)")
     dynamic = changed(lake, spark=derive(lake.spark, {"spark.sql.sources.partitionOverwriteMode": "dynamic"}))
+    frame = dynamic.spark.sql("SELECT 4L AS id, 'Oslo' AS shop, CAST(NULL AS BIGINT) AS price")
 
-    loaded = load(dynamic, SALES, overwrite(), rows(Sale, {"id": 4, "shop": "Oslo"}), batch(1))
+    loaded = load(dynamic, SALES, overwrite(), frame, batch(1))
 
     assert rows_of(lake, SALES) == [(4, "Oslo", None)]
     assert loaded.counts == Counts(read=1, inserted=1)
