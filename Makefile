@@ -8,7 +8,7 @@ unexport SPARK_HOME PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 bin := .venv/bin
 # In an environment: its commands come first, also for the processes that a test starts, and Spark finds Java.
 within = env PATH="$(CURDIR)/$(1)/bin:$$PATH" JAVA_HOME="$$(cat $(1)/java_home)"
-pytest := pytest -n 2 --dist loadgroup
+pytest := pytest -n 2 --dist loadfile
 # What installs, and what builds PySpark (setuptools) and this repository.
 tools := uv setuptools hatchling editables
 # The same versions for every platform and Python, whatever this machine is.

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from delta.tables import DeltaTable
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from framework.config import load as load_settings
@@ -112,10 +112,10 @@ def by_hand(spark: SparkSession, landing: str, root: str) -> None:
     for name in others:
         differs = differs | ~F.col(name).eqNullSafe(F.col(f"t_{name}"))
     changed = both.where(differs).select(*keys, *others)
-    values = {name: f"s.{name}" for name in [*keys, *others]}
+    values: dict[str, str | Column] = {name: f"s.{name}" for name in [*keys, *others]}
     on = " AND ".join([*(f"t.{key} = s.{key}" for key in keys), months])
     merge = target.alias("t").merge(changed.alias("s"), on)
-    merge = merge.whenMatchedUpdate(set={name: values[name] for name in others})  # type: ignore[arg-type]
+    merge = merge.whenMatchedUpdate(set={name: values[name] for name in others})
     merge.whenNotMatchedInsert(values=values).execute()
 
     flights = spark.read.format("delta").load(silver)

@@ -69,7 +69,7 @@ def working_in(folder: Path, *path: Path, **variables: str) -> Iterator[None]:
 
 def fresh(folder: Path, *command: str, **variables: str) -> Said:
     """Run a command of this environment as a process of its own, without this one's settings and Python path."""
-    foreign = ("LAKEGATE_", "PYTHONPATH", "SPARK_HOME", "PYSPARK_", "AWS_")
+    foreign = ("LAKEGATE_", "PYTHONPATH", "SPARK_HOME", "PYSPARK_", "AWS_", "MAKE", "MFLAGS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     kept["SPARK_SUBMIT_OPTS"] = (
         "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # two thirds of the time, as in conf/test.toml

@@ -109,7 +109,7 @@ def _commands() -> list[str]:
 def test_every_command_of_the_readme_is_one_that_these_tests_run() -> None:
     kinds = {command.split()[0] for command in _commands()}
     # `lakegate run`, pip and spark-submit: tests/end_to_end/test_three_ways.py
-    assert kinds == {"make", "lakegate", "pip", "spark-submit"}
+    assert kinds == {"make", "source", "lakegate", "pip", "spark-submit"}
 
 
 def test_every_make_target_that_a_page_names_is_in_the_makefile() -> None:

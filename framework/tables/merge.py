@@ -58,7 +58,7 @@ class Merge:
             session = derive(lake.spark, transaction.confs)
             target = DeltaTable.forPath(session, lake.path(table.name))
             changes = _changes(source, target.toDF(), table, self, pruning)
-            values = {name: f"s.`{name}`" for name in source.columns if name not in generated}
+            values: dict[str, str | Column] = {name: f"s.`{name}`" for name in source.columns if name not in generated}
             on = " AND ".join(
                 [*(f"t.`{key}` = s.`{key}`" for key in table.keys), *([f"({pruning})"] if pruning else [])]
             )
@@ -67,8 +67,8 @@ class Merge:
                 merge = merge.whenMatchedDelete(condition=f"s.{CHANGE} = 'delete'")
             updated = {name: value for name, value in values.items() if name not in table.keys}
             if updated:
-                merge = merge.whenMatchedUpdate(set=updated)  # type: ignore[arg-type]  # delta's stub wants str | Column
-            merge.whenNotMatchedInsert(condition=f"s.{CHANGE} <> 'delete'", values=values).execute()  # type: ignore[arg-type]
+                merge = merge.whenMatchedUpdate(set=updated)
+            merge.whenNotMatchedInsert(condition=f"s.{CHANGE} <> 'delete'", values=values).execute()
         finally:
             if ours:
                 held.unpersist()

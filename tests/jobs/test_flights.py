@@ -363,7 +363,6 @@ def test_delays_are_those_of_one_day_one_airline_and_one_airport(rows: Rows) -> 
 # -- the whole job on all flights -------------------------------------------------------------------------------------
 
 TABLES = ("bronze.flights", "silver.flights", "silver.flights_in_weather", "gold.delays")
-whole = pytest.mark.xdist_group("flights")
 
 # What duckdb makes of the files, by code that shares nothing with the job's.
 FILES = f"""
@@ -415,7 +414,6 @@ def sql(lake_of_flights: Lake) -> Sql:
     return sql
 
 
-@whole
 @pytest.mark.parametrize(
     ("answer", "query"),
     [
@@ -442,14 +440,12 @@ def test_the_known_answers(sql: Sql, answer: float, query: str) -> None:
     assert sql(query) == [(answer,)]
 
 
-@whole
 def test_bronze_holds_the_text_of_every_line_and_its_file(sql: Sql) -> None:
     names = ", ".join(RawFlight.model_fields)
     files = f"select {names}, parse_filename(filename) from files"
     assert sql.differences(files, f"select {names}, parse_filename(_source_file) from bronze_flights") == 0
 
 
-@whole
 def test_every_flight_is_typed_as_duckdb_types_it(sql: Sql) -> None:
     names = (
         "carrier, flight, origin, dest, tailnum, dep_delay, arr_delay, air_time, distance, dep_time, sched_dep_time, "
@@ -466,7 +462,6 @@ def test_every_flight_is_typed_as_duckdb_types_it(sql: Sql) -> None:
     assert sql.differences(computed, held) == 0
 
 
-@whole
 @pytest.mark.parametrize(
     ("moment", "clock", "after"),
     [("arrived_at", "arr_time", "departed_at"), ("scheduled_arrival_at", "sched_arr_time", "scheduled_at")],
@@ -492,7 +487,6 @@ def test_every_arrival_is_the_first_such_clock_time_after_departure(
     ) == [(True, 0, 0, 0)]
 
 
-@whole
 def test_every_flight_is_joined_as_duckdb_joins_it(sql: Sql) -> None:
     names = (
         "flight_id, airline, plane_year, plane_manufacturer, plane_model, plane_seats, dest_name, dest_lat, dest_lon, "
@@ -508,14 +502,12 @@ def test_every_flight_is_joined_as_duckdb_joins_it(sql: Sql) -> None:
     assert sql.differences(joined, f"select {names} from silver_flights_in_weather") == 0
 
 
-@whole
 def test_what_a_flight_was_it_stays_when_it_is_joined(sql: Sql) -> None:
     names = ", ".join(Flight.model_fields)
     held = f"select {names} from silver_flights_in_weather"
     assert sql.differences(f"select {names} from silver_flights", held) == 0
 
 
-@whole
 def test_every_delay_is_as_duckdb_sums_it_up(sql: Sql) -> None:
     computed = """
         select make_date(year, month, day) as day, carrier, origin, count(*) as flights,
@@ -542,7 +534,6 @@ def _in_text(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
     return {name: sql(f"select columns(*)::varchar from {name.replace('.', '_')} order by all") for name in TABLES[1:]}
 
 
-@whole
 def test_a_second_run_leaves_the_same_rows_and_a_third_corrects_what_has_changed(
     spark: SparkSession, tmp_path: Path
 ) -> None:

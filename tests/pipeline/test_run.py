@@ -83,7 +83,7 @@ def _landing(folder: Path, *lines: str, header: str = "id,city,price") -> Path:
 
 def _all(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of each table of the whole job, without what the framework adds to them."""
-    models = {RAW: RawOrder, ORDERS: Order, TOTALS: Total}
+    models: dict[Table, type[RowModel]] = {RAW: RawOrder, ORDERS: Order, TOTALS: Total}
     return {table.name: rows_of(lake, table, ", ".join(model.model_fields)) for table, model in models.items()}
 
 
