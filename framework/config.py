@@ -182,7 +182,7 @@ def _nested(overrides: Sequence[str]) -> dict[str, Any]:
         if key.startswith("secrets"):
             raise SettingError("secrets", "a command line is seen by others; set LAKEGATE_SECRETS__NAME", "--set")
         if not equals or not key:
-            raise SettingError(override, "write it as section.key=value", "--set")
+            raise SettingError("KEY", "write it as section.key=value", "--set")  # what was typed may be a secret
         path = ["spark", "conf", key[len("spark.conf.") :]] if key.startswith("spark.conf.") else key.split(".")
         table = result
         for name in path[:-1]:

@@ -117,5 +117,13 @@ def _installed() -> tuple[str, str]:
         found = distribution("lakegate")
     except PackageNotFoundError:
         return "0", "lakegate[spark]"
+    name = "lakegate[spark35]" if _spark().startswith("3.5") else "lakegate[spark]"
     origin = json.loads(found.read_text("direct_url.json") or "{}").get("url")
-    return found.version, f"lakegate[spark] @ {origin}" if origin else f"lakegate[spark]=={found.version}"
+    return found.version, f"{name} @ {origin}" if origin else f"{name}=={found.version}"
+
+
+def _spark() -> str:
+    try:
+        return distribution("pyspark").version
+    except PackageNotFoundError:
+        return ""

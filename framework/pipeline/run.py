@@ -15,7 +15,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
 from framework import log
-from framework.batch import Plan, Run
+from framework.batch import Pin, Plan, Run
 from framework.errors import ExpectationFailedError, LakegateError, StageFailedError
 from framework.pipeline.call import call
 from framework.pipeline.check import check, location
@@ -160,9 +160,7 @@ class _Execution:
             source: Any = node.does
             pin = self.plan.pins[node.name]
             rows = source.read(self.reading, pin)
-            reads = (
-                f"{len(pin.files)} files" if pin.files else f"version {pin.version}" if pin.version is not None else ""
-            )
+            reads = _pinned(pin)
             if source.keeps_malformed:
                 self._keep(rows)
                 transaction = self._transaction(f"{node.name}.malformed")
@@ -238,6 +236,12 @@ class _Execution:
                 return ExpectationFailedError(name, broken, examples)
         file, line, _ = location(error, node.function) if node.function else ("", 0, "")
         return StageFailedError(self.job.name, node.name, f" at {file}:{line}" if file else "", error)
+
+
+def _pinned(pin: Pin) -> str:
+    if pin.files:
+        return "1 file" if len(pin.files) == 1 else f"{len(pin.files):,} files"
+    return "" if pin.version is None else f"version {pin.version}"
 
 
 def _is_kept(node: Node) -> bool:

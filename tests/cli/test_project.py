@@ -27,15 +27,6 @@ def shop(tmp_path: Path) -> Path:
     return project(tmp_path / "shop")
 
 
-def test_a_column_outside_a_function_is_refused_with_the_way_out(shop: Path) -> None:
-    (shop / "jobs" / "mine.py").write_text(HEAD + "large = F.col('x') > 1\n")
-    said = fresh(shop, "lakegate", "show", "mine")  # in this process a session may be running
-    assert said.code == 2
-    assert "jobs/mine.py:13: AssertionError" in said.err
-    assert "inside a function" in said.err
-    assert "Traceback" not in said.err
-
-
 def _show(folder: Path, name: str, text: str) -> Said:
     """Show a job that is written as `text`, after lines that are as they should be."""
     (folder / "jobs" / f"{name}.py").write_text(HEAD + text)
@@ -66,6 +57,15 @@ def test_a_file_that_cannot_be_imported_is_reported_with_the_line(shop: Path, te
     assert isinstance(said.error, JobImportError)
     assert said.error.job == "mine"
     assert f"jobs/mine.py:{line}: {cause}" in said.err
+
+
+def test_a_column_outside_a_function_is_refused_with_the_way_out(shop: Path) -> None:
+    (shop / "jobs" / "mine.py").write_text(HEAD + "large = F.col('x') > 1\n")
+    said = fresh(shop, "lakegate", "show", "mine")  # in this process a session may be running
+    assert said.code == 2
+    assert "jobs/mine.py:13: AssertionError" in said.err
+    assert "inside a function" in said.err
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize("text", ["", "job = 1", "jobs = Job"])

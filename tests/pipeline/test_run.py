@@ -149,7 +149,7 @@ def test_a_run_reports_what_each_stage_read_and_wrote(twice: Twice) -> None:
     first, second = ({stage.name: stage for stage in report.stages} for report in twice.reports)
     assert list(first) == ["raw", "cleaned", "silver.orders", "bronze.orders", "orders", "totals", "gold.totals"]
     assert {stage.outcome for stage in first.values()} == {"done"}
-    assert first["raw"].reads == "1 files, 4 rows"
+    assert first["raw"].reads == "1 file, 4 rows"
     found = [(s.counts.read, s.counts.inserted, s.counts.unchanged) for s in first.values() if s.counts]
     assert found == [(3, 3, 0), (3, 3, 0), (2, 2, 0)]
     found = [(s.counts.read, s.counts.inserted, s.counts.unchanged) for s in second.values() if s.counts]
