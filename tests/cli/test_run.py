@@ -148,7 +148,7 @@ def _no_table_is_touched(shop: Path) -> Iterator[None]:
         (["orders", "--env", "tests"], UnknownEnvironmentError, {"environment": "tests"}),
         (["orders", "--set", "lake.rot=x"], SettingError, {"setting": "lake.rot"}),
         (["orders", "--set", "log.level=loud"], SettingError, {"setting": "log.level"}),
-        (["orders", "--set", "nonsense"], SettingError, {"setting": "nonsense"}),
+        (["orders", "--set", "nonsense"], SettingError, {"setting": "KEY"}),
         (["orders", "--min-amount", "much"], ParameterValueError, {"parameter": "min_amount", "expected": "float"}),
         (["reported", "--day", "x", "--size", "m"], ParameterValueError, {"parameter": "size"}),
         (["reported"], MissingParameterError, {"missing": ("day",)}),
