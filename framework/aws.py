@@ -12,3 +12,15 @@ def client(service: str, settings: AwsSettings) -> Any:
 
     retries = Config(retries={"mode": "adaptive", "max_attempts": 10})
     return boto3.client(service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=retries)
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what the calls of a client raise."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return (BotoCoreError, ClientError)
+
+
+def code(error: Exception) -> str:
+    """Return AWS's own name of a refusal, such as NoSuchKey; empty where there was no answer."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))

@@ -36,6 +36,10 @@ class Position:
         """Unpack a commit's transaction version."""
         return cls(txn_version >> 32, txn_version & 0xFFFF_FFFF)
 
+    def __str__(self) -> str:
+        """`3`, or `3 of epoch 1` after a rollback."""
+        return f"{self.batch} of epoch {self.epoch}" if self.epoch else str(self.batch)
+
     def next(self) -> "Position":
         """Return the batch after this one, in the same epoch."""
         return Position(self.epoch, self.batch + 1)
@@ -48,14 +52,23 @@ class FilePin:
     path: str
     size: int
     modified_at: int
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What a batch reads from one source: the exact files or a table's version; neither, where it cannot be pinned."""
+    """What a batch reads from one source: nothing is set where it cannot be pinned.
+
+    `files` are the exact files, `version` is a table's. `after` is set for changes: those of the versions behind it, up
+    to `version`. `interval` limits the rows by their time. `table_id` is the table's own, which a table that is made
+    anew under the same name does not have.
+    """
 
     files: tuple[FilePin, ...] = ()
     version: int | None = None
+    table_id: str | None = None
+    after: int | None = None
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,8 @@ class Plan:
     """What a batch reads and with what values: written before its first commit, read again by whoever resumes it.
 
     `started_at` (UTC) is the batch's clock: `_ingested_at` and every other time that the batch writes. `loads` are
-    those that the job had: one that is added later has nothing to resume.
+    those that the job had: one that is added later has nothing to resume. `source` names the incremental source whose
+    pin is the bookmark, None where the job reads everything each time.
     """
 
     job: str
@@ -75,6 +89,24 @@ class Plan:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     pins: Mapping[str, Pin] = field(default_factory=dict)
     interval: Interval = Interval()
+    source: str | None = None
+
+    @property
+    def bookmark(self) -> Pin | None:
+        """What the batch reads from its incremental source."""
+        return self.pins.get(self.source) if self.source else None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A batch that is finished: the version at which each table of the job was left, published in one write."""
+
+    job: str
+    run_id: str
+    position: Position
+    started_at: datetime
+    finished_at: datetime
+    tables: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

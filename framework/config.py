@@ -78,6 +78,24 @@ class AwsSettings(Section):
     endpoint_url: str | None = Field(None, description="another endpoint than AWS's own, for tests")
 
 
+class LeaseSettings(Section):
+    """How runs keep out of each other's way."""
+
+    expiry: float = Field(60, gt=0, description="seconds without a sign of life after which a run counts as dead")
+    wait: float | None = Field(None, ge=0, description="seconds to wait for another run; None: twice the expiry")
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds to wait for another run to end."""
+        return 2 * self.expiry if self.wait is None else self.wait
+
+
+class RunSettings(Section):
+    """How a run goes on."""
+
+    interval: float = Field(60, gt=0, description="seconds between two looks for what is new, with --continuous")
+
+
 class Settings(BaseSettings):
     """The settings of one environment."""
 
@@ -96,6 +114,8 @@ class Settings(BaseSettings):
     spark: SparkSettings
     log: LogSettings
     aws: AwsSettings = AwsSettings()
+    lease: LeaseSettings = LeaseSettings()
+    run: RunSettings = RunSettings()
     secrets: dict[str, SecretStr] = Field(default_factory=dict, description="LAKEGATE_SECRETS__NAME only")
 
 

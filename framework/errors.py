@@ -8,21 +8,26 @@ LakegateError
 │   ├── UnknownJobError · JobImportError · ForeignJobsError
 │   ├── UnknownEnvironmentError · SettingError
 │   ├── UnknownParameterError · ParameterValueError · MissingParameterError
-│   └── FileExistsRefusedError · NotAProjectError
+│   └── FileExistsRefusedError · NotAProjectError · NotIncrementalError
 ├── JobError (2)                    how a job is written
 │   ├── UnknownFrameError · DuplicateFrameError · UnusedFrameError · CycleError
-│   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError
+│   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError · UnsafeLoadError
 │   └── CheckFailedError · ActionError
 ├── DataRefusedError (3)            what the data is; nothing of the load is written
 │   ├── LandingError · HeaderMismatchError
 │   ├── ExpectationFailedError · FrameMismatchError
 │   └── NullKeyError · DuplicateKeyError · SequenceError
 ├── TableError (1)                  what a table in the lake is
-│   └── TableNotFoundError · TableMismatchError · UnknownSnapshotError
-├── PlanError (1)                   what an interrupted batch left
-│   └── PlanChangedError · PinVanishedError · DamagedPlanError
+│   └── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
+├── StateError (1)                  what earlier runs left
+│   ├── PlanChangedError · PinVanishedError · LostPlanError · DamagedStateError
+│   ├── UnknownRunError · RestoredTableError
+│   └── BackfillRefusedError · RollbackRefusedError
+├── ConcurrencyError (1)            what other runs do at the same time
+│   └── LeaseHeldError · LeaseLostError · StaleEpochError · ConflictError
 ├── SetupError (1)                  what the machine lacks
-│   └── JavaError · SparkStartError · VersionError · DeltaMissingError · LakeNotWritableError
+│   ├── JavaError · SparkStartError · VersionError · DeltaMissingError
+│   └── StorageError · LakeNotWritableError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -91,6 +96,17 @@ class NotAProjectError(UsageError, FileNotFoundError):
         super().__init__(
             f"There is no project in {folder} or above it (jobs/ beside conf/ or pyproject.toml), and no package "
             "`jobs` is installed. Change to a project, or make one with `lakegate init DIR`."
+        )
+
+
+class NotIncrementalError(UsageError, ValueError):
+    """A job was to go on for ever, and reads everything each time."""
+
+    def __init__(self, job: str) -> None:
+        self.job = job
+        super().__init__(
+            f"Job {job!r} has no incremental source, so --continuous would read everything again and again. Read "
+            "incremental(...) or changes(...), or let a scheduler start it."
         )
 
 
@@ -230,6 +246,14 @@ class DeclarationError(JobError, ValueError):
     def __init__(self, subject: str, reason: str) -> None:
         self.subject = subject
         super().__init__(f"{subject} is declared wrongly: {reason}")
+
+
+class UnsafeLoadError(JobError, ValueError):
+    """A load would lose or double rows with the source that its frame comes from."""
+
+    def __init__(self, job: str, load: str, reason: str, way_out: str) -> None:
+        self.job, self.load = job, load
+        super().__init__(f"Load {load!r} of job {job!r} is refused: {reason}. {way_out}.")
 
 
 class CheckFailedError(JobError, ValueError):
@@ -377,14 +401,25 @@ class UnknownSnapshotError(TableError, LookupError):
         super().__init__(f"Table {table!r} has no snapshot as of {asked}: {reason}")
 
 
-# -- plans ------------------------------------------------------------------------------------------------------------
+class ChangesMissingError(TableError, LookupError):
+    """A table keeps no change feed of the versions that are to be read."""
+
+    def __init__(self, table: str, reason: str) -> None:
+        self.table = table
+        super().__init__(
+            f"The changes of table {table!r} cannot be read: {reason}. A table keeps them once it is declared with "
+            'properties={"delta.enableChangeDataFeed": "true"}, for as long as its old files are kept.'
+        )
 
 
-class PlanError(LakegateError):
-    """An interrupted batch cannot be taken up as it was planned."""
+# -- state ------------------------------------------------------------------------------------------------------------
 
 
-class PlanChangedError(PlanError, ValueError):
+class StateError(LakegateError):
+    """What earlier runs left does not fit to what is asked now."""
+
+
+class PlanChangedError(StateError, ValueError):
     """The interrupted batch was planned for other parameters than the ones given now."""
 
     def __init__(self, job: str, batch: int, changes: Sequence[str]) -> None:
@@ -395,24 +430,128 @@ class PlanChangedError(PlanError, ValueError):
         )
 
 
-class PinVanishedError(PlanError, FileNotFoundError):
-    """An input that the plan of an interrupted batch names is gone or was rewritten."""
+class PinVanishedError(StateError, FileNotFoundError):
+    """An input that the plan of a batch names is gone or was rewritten."""
 
     def __init__(self, frame: str, gone: Sequence[str]) -> None:
         self.frame, self.gone = frame, tuple(gone)
         shown = ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")
         super().__init__(
-            f"The plan of the interrupted batch reads {frame!r} from {shown}, which is gone or was rewritten since. "
+            f"The plan of the batch reads {frame!r} from {shown}, which is gone or was rewritten since. "
             "Restore it, or plan the rest of the batch anew with --replan."
         )
 
 
-class DamagedPlanError(PlanError, ValueError):
-    """A plan file is not readable as a plan."""
+class LostPlanError(StateError, LookupError):
+    """Tables hold a batch whose plan is gone, so nobody knows what it has read."""
+
+    def __init__(self, job: str, batch: str, path: str) -> None:
+        self.job, self.path = job, path
+        super().__init__(
+            f"The tables of job {job!r} hold its batch {batch}, and its plan is not at {path}: what the batch has read "
+            "is unknown, so the next one could read it again. Restore the file, or go back with `lakegate rollback` "
+            "to a run whose plan is there."
+        )
+
+
+class DamagedStateError(StateError, ValueError):
+    """A file of the framework's own state is not what it should be."""
 
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
-        super().__init__(f"The plan {path} is damaged: {reason}. Plan the rest of the batch anew with --replan.")
+        super().__init__(
+            f"The file {path} is damaged: {reason}. Restore it from a backup. If it is the plan of a batch of which no "
+            "load is in, --replan does without it; if it is a lease and no run is alive, remove it."
+        )
+
+
+class UnknownRunError(StateError, LookupError):
+    """No finished run of that name is known."""
+
+    def __init__(self, job: str, run_id: str | None) -> None:
+        self.job, self.run_id = job, run_id
+        what = f"Job {job!r} has no finished run" + (f" {run_id!r}" if run_id else "")
+        super().__init__(f"{what}. `lakegate runs {job}` lists what there is.")
+
+
+class RestoredTableError(StateError, RuntimeError):
+    """Somebody restored a table to before what a job has loaded, so rows are gone that count as read."""
+
+    def __init__(self, table: str, version: int, job: str) -> None:
+        self.table, self.version, self.job = table, version, job
+        super().__init__(
+            f"Table {table!r} was restored by hand (version {version}) after a load of job {job!r}: rows are gone that "
+            "count as read. Restore it to the version before that, or go back with `lakegate rollback`, which moves "
+            "the bookmark too."
+        )
+
+
+class BackfillRefusedError(StateError, ValueError):
+    """A job cannot be run over a past interval as it is written."""
+
+    def __init__(self, job: str, reason: str) -> None:
+        self.job = job
+        super().__init__(f"Job {job!r} cannot be backfilled: {reason}.")
+
+
+class RollbackRefusedError(StateError, ValueError):
+    """A job cannot go back to that run; nothing was changed."""
+
+    def __init__(self, job: str, run_id: str, reasons: Sequence[str]) -> None:
+        self.job, self.run_id, self.reasons = job, run_id, tuple(reasons)
+        listed = "\n".join(f"  {reason}" for reason in reasons)
+        super().__init__(f"Job {job!r} cannot go back to run {run_id!r}; nothing was changed:\n{listed}")
+
+
+# -- concurrency ------------------------------------------------------------------------------------------------------
+
+
+class ConcurrencyError(LakegateError):
+    """Another run is in the way, or has taken over."""
+
+
+class LeaseHeldError(ConcurrencyError, TimeoutError):
+    """Another run holds the lease and is alive."""
+
+    def __init__(self, lease: str, holder: str) -> None:
+        self.lease, self.holder = lease, holder
+        super().__init__(
+            f"The lease {lease!r} is held by {holder}, which is alive. Wait for it to end, or stop it "
+            "(`lakegate stop JOB` ends it after the batch in hand)."
+        )
+
+
+class LeaseLostError(ConcurrencyError, RuntimeError):
+    """This run was silent for so long that another one has taken over."""
+
+    def __init__(self, lease: str) -> None:
+        self.lease = lease
+        super().__init__(
+            f"The lease {lease!r} was lost: this run showed no sign of life for lease.expiry seconds, and another one "
+            "may go on in its place. What it has committed stays; run it again to see that all is in."
+        )
+
+
+class StaleEpochError(ConcurrencyError, RuntimeError):
+    """A load belongs to batches that a rollback has undone, or that others have gone past."""
+
+    def __init__(self, table: str, ours: str, theirs: str) -> None:
+        self.table, self.ours, self.theirs = table, ours, theirs
+        super().__init__(
+            f"Table {table!r} is at batch {theirs} of this load, so batch {ours} is refused: the job was rolled back, "
+            "or another run went on meanwhile. Nothing was written; run the job again."
+        )
+
+
+class ConflictError(ConcurrencyError, RuntimeError):
+    """Other writers changed the table each time that a load was tried."""
+
+    def __init__(self, table: str, tries: int, last: str) -> None:
+        self.table, self.tries = table, tries
+        super().__init__(
+            f"Table {table!r} was changed by other writers in each of {tries} tries to load it (last: {last}). Nothing "
+            "of the load was written. Run it again when they are done, or partition the table by what they write."
+        )
 
 
 # -- machine ----------------------------------------------------------------------------------------------------------
@@ -465,6 +604,14 @@ class DeltaMissingError(SetupError, ImportError):
             f"Spark was started on {master!r} without Delta's jars. On EMR add to spark-submit: --jars "
             "/usr/share/aws/delta/lib/delta-spark.jar,/usr/share/aws/delta/lib/delta-storage.jar"
         )
+
+
+class StorageError(SetupError, OSError):
+    """A disk, a bucket or a file system does not do what it is asked."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}. Mend the place or its permissions, and run again.")
 
 
 class LakeNotWritableError(SetupError, PermissionError):

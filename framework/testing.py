@@ -82,12 +82,13 @@ def rows(spark: "SparkSession") -> Rows:
 @pytest.fixture
 def run_job(lake: "Lake", settings: "Settings") -> RunJob:
     """Run a whole job into the empty lake, at noon of 2024-01-01 UTC: `run_job(job, landing=folder, parameter=1)`."""
+    from framework.config import LandingSettings
     from framework.pipeline import run
 
     def run_now(
         job: "Job", landing: str | Path | None = None, *, at: datetime = NOON, **parameters: Any
     ) -> "RunReport":
-        where = str(landing or settings.landing.root)
-        return run(job, lake, where, parameters, environment="test", clock=lambda: at)
+        where = LandingSettings(root=str(landing or settings.landing.root))
+        return run(job, lake, settings.model_copy(update={"landing": where}), parameters, clock=lambda: at)
 
     return run_now

@@ -8,8 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from framework.pipeline import Job, extract, load
-from framework.sources import files, written
-from framework.tables import Frame, RowModel, Table, generated, overwrite, replace, upsert
+from framework.sources import files, incremental, written
+from framework.tables import Frame, RowModel, Table, append, generated, replace, upsert
 
 MINUTES_OF_A_DAY = 24 * 60
 CLOCK_TIMES = ("dep_time", "sched_dep_time", "arr_time", "sched_arr_time")
@@ -254,7 +254,7 @@ def one_per(rows: DataFrame, *keys: str) -> DataFrame:
     return rows.groupBy(*keys).agg(F.min(F.struct(*others)).alias("row")).select(*keys, "row.*")
 
 
-raw = extract(raw_flights=files("flights", RawFlight, format="csv"))
+raw = extract(raw_flights=incremental(files("flights", RawFlight, format="csv"), dated="flights-{yyyy}-{MM}"))
 
 job = Job(
     "flights",
@@ -266,7 +266,7 @@ job = Job(
             planes=files("planes.csv", Plane, format="csv", nullValue="NA"),
             airports=files("airports.csv", Airport, format="csv", nullValue="NA"),
         ),
-        load(raw, into=RAW_FLIGHTS, write=overwrite()),
+        load(raw, into=RAW_FLIGHTS, write=append()),
         cleaned,
         load(cleaned, into=FLIGHTS, write=upsert()),
         extract(flights=written(FLIGHTS), flights_of_whole_days=written(FLIGHTS, whole="day")),

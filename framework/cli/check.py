@@ -14,15 +14,16 @@ def check_job(name: str, environment: str, overrides: Sequence[str]) -> None:
     """Compile a job on empty frames and print what it found. Raises CheckFailedError with every fault."""
     here = project.find()
     job = here.load(name)
-    landing, lake = start(here, name, environment, overrides, quiet=True)
+    settings, lake = start(here, name, environment, overrides, quiet=True)
     from framework.pipeline import Run, check
+    from framework.pipeline.work import landing
     from framework.sources import Reading
 
     console = Console(highlight=False)
     now = datetime.now(UTC)
     # A parameter without a default has no value here; NULL compiles wherever one would.
     parameters = {parameter.name: parameter.default for parameter in job.parameters.values()}
-    reading = Reading(lake, landing, now)
+    reading = Reading(lake, landing(settings), now)
     checked = check(job, reading, Run(name, "check", 0, now, environment), parameters)
     for note in checked.notes:
         console.print(f"[yellow]note[/yellow]  {escape(note)}")

@@ -1,9 +1,10 @@
 """`lakegate run JOB`: each job is a command of its own, whose options are the job's parameters."""
 
 import inspect
+import signal
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from framework.cli import project
 from framework.cli.options import Environment, Overrides
-from framework.cli.start import start
+from framework.cli.start import clock, start
 from framework.errors import ParameterConflictError
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from framework.pipeline.stage import Parameter
 
 Replan = Annotated[bool, typer.Option("--replan", help="pin the inputs of an interrupted batch anew")]
+
+Continuous = Annotated[bool, typer.Option("--continuous", help="go on until `lakegate stop JOB`, SIGTERM or SIGINT")]
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class JobCommands(TyperGroup):
@@ -41,10 +45,9 @@ class JobCommands(TyperGroup):
 def command(here: project.Project, job: "Job") -> Any:
     """Return the command that runs a job, with an option for each of its parameters."""
 
-    def run(env: str, set: list[str] | None, replan: bool, **given: str | None) -> None:
-        run_job(
-            here, job, env, set or [], {name: text for name, text in given.items() if text is not None}, replan=replan
-        )
+    def run(env: str, set: list[str] | None, replan: bool, continuous: bool, **given: str | None) -> None:
+        typed = {name: text for name, text in given.items() if text is not None}
+        run_job(here, job, env, set or [], typed, replan=replan, continuous=continuous)
 
     described = (inspect.getdoc(sys.modules[f"jobs.{job.name}"]) or "").split("\n", 1)[0]
     own = [_option(parameter) for parameter in job.parameters.values()]
@@ -53,6 +56,7 @@ def command(here: project.Project, job: "Job") -> Any:
         inspect.Parameter("env", keyword, default="local", annotation=Environment),
         inspect.Parameter("set", keyword, default=None, annotation=Overrides),
         inspect.Parameter("replan", keyword, default=False, annotation=Replan),
+        inspect.Parameter("continuous", keyword, default=False, annotation=Continuous),
     ]
     for name in ("help", *(option.name for option in common)):
         if name in job.parameters:
@@ -65,29 +69,53 @@ def command(here: project.Project, job: "Job") -> Any:
 
 
 def run_job(
-    here: project.Project, job: "Job", environment: str, overrides: list[str], given: dict[str, Any], *, replan: bool
+    here: project.Project,
+    job: "Job",
+    environment: str,
+    overrides: list[str],
+    given: dict[str, Any],
+    *,
+    replan: bool,
+    continuous: bool,
 ) -> None:
-    """Run a job with a display of its progress, and print what was read and written."""
+    """Run a job with a display of its progress, and print what each batch read and wrote."""
     from framework.pipeline import run
     from framework.pipeline.parameters import values
-    from framework.report import progress, summary
+    from framework.report import batch_summary, progress, summary
 
     values(job, given)  # before Spark takes its seconds to start
     interactive = sys.stderr.isatty()
-    landing, lake = start(here, job.name, environment, overrides, quiet=interactive)
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731  # the one place where the clock is read
-    with progress(enabled=interactive) as observe:
+    settings, lake = start(here, job.name, environment, overrides, quiet=interactive)
+    with stop_signals(enabled=continuous) as stop, progress(enabled=interactive) as observe:
         report = run(
             job,
             lake,
-            landing,
+            settings,
             given,
-            environment=environment,
             clock=clock,
             observe=observe,
             replan=replan,
+            continuous=continuous,
+            stop=stop,
+            done=lambda batch: batch_summary(job, batch),
         )
     summary(job, report, lake.root)
+
+
+@contextmanager
+def stop_signals(*, enabled: bool) -> Iterator[Callable[[], bool]]:
+    """Take SIGTERM and SIGINT for a wish to end after the batch in hand; give a function that says whether one came."""
+    came: list[int] = []
+    if not enabled:
+        yield lambda: False
+        return
+    # Spark's own handler would cancel what runs.
+    before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in STOPPING}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _option(parameter: "Parameter") -> inspect.Parameter:

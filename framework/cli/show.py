@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from framework.pipeline import Job
-    from framework.pipeline.job import Node
+    from framework.pipeline.node import Node
 
 
 def print_jobs() -> None:

@@ -1,21 +1,21 @@
-"""What `run` and `check` begin with: settings, log, session, lake."""
+"""What every verb that needs Spark begins with: settings, log, session, lake."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from framework import log
 from framework.cli.project import Project
 
 if TYPE_CHECKING:
+    from framework.config import Settings
     from framework.tables import Lake
 
 
-def start(project: Project, job: str, environment: str, overrides: Sequence[str], *, quiet: bool) -> "tuple[str, Lake]":
-    """Read the settings, configure the log, and make the session; `quiet` logs warnings only.
-
-    Return the landing folder, absolute since a JVM of spark-submit has a working directory of its own, and the lake.
-    """
+def start(
+    project: Project, job: str, environment: str, overrides: Sequence[str], *, quiet: bool
+) -> "tuple[Settings, Lake]":
+    """Read the settings, configure the log, and make the session; `quiet` logs warnings only."""
     from framework.config import load
 
     project.enter()
@@ -25,5 +25,9 @@ def start(project: Project, job: str, environment: str, overrides: Sequence[str]
     from framework.tables import Lake
 
     spark = create(settings, f"lakegate {job}")
-    landing = settings.landing.root if "://" in settings.landing.root else str(Path(settings.landing.root).absolute())
-    return landing, Lake(spark, settings.lake.root, settings.catalog.kind)
+    return settings, Lake(spark, settings.lake.root, settings.catalog.kind, settings.aws)
+
+
+def clock() -> datetime:
+    """Return the time of now; the one place where the clock is read."""
+    return datetime.now(UTC)

@@ -1,12 +1,15 @@
-"""Pipeline: stages make a job, a job is checked and run."""
+"""Pipeline: stages make a job, a job is checked, run, backfilled and rolled back."""
 
 from framework.batch import Interval, Run
 from framework.pipeline.check import Checked, check
+from framework.pipeline.execute import StageReport
 from framework.pipeline.job import Job
-from framework.pipeline.run import RunReport, StageReport, run
+from framework.pipeline.run import RunReport, run
 from framework.pipeline.stage import Stage, compose, extract, load, transform
+from framework.pipeline.work import BatchReport
 
 __all__ = [
+    "BatchReport",
     "Checked",
     "Interval",
     "Job",

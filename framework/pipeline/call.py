@@ -6,7 +6,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from framework.batch import Interval, Run
-from framework.pipeline.job import Node
+from framework.pipeline.node import Node
 
 
 def call(

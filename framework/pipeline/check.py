@@ -21,7 +21,8 @@ import framework
 from framework.batch import Interval, Run
 from framework.errors import CheckFailedError, FrameMismatchError, FunctionError, LakegateError
 from framework.pipeline.call import call
-from framework.pipeline.job import Job, Node
+from framework.pipeline.job import Job
+from framework.pipeline.node import Node
 from framework.pipeline.pure import no_actions
 from framework.sources import Reading
 from framework.tables import RowModel

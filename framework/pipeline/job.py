@@ -17,51 +17,14 @@ from framework.errors import (
     UnknownFrameError,
     UnusedFrameError,
 )
-from framework.pipeline.stage import Extract, Function, Load, Parameter, Signature, Stage, Transform, signature
+from framework.pipeline.guarantee import require_safe
+from framework.pipeline.node import Node
+from framework.pipeline.stage import Extract, Function, Load, Parameter, Stage, Transform, signature
 from framework.sources import Source
 from framework.sources.table import Written
-from framework.tables import RowModel, Table
+from framework.tables import Table
 
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One stage, wired: a frame that is made, or a load.
-
-    `takes` maps the function's parameters to frames; for a load into a table it has the one key "rows". `after` names
-    loads that must be done first.
-    """
-
-    name: str
-    kind: str
-    does: "Source | Function | Load"
-    takes: Mapping[str, str] = field(default_factory=dict)
-    constants: Mapping[str, Any] = field(default_factory=dict)
-    after: tuple[str, ...] = ()
-    model: type[RowModel] | None = None
-
-    @property
-    def key(self) -> str:
-        """What tells a frame from a load of the same name."""
-        return f"load {self.name}" if self.kind == "load" else self.name
-
-    @property
-    def function(self) -> "Function | None":
-        """The user's function, if the stage calls one."""
-        if isinstance(self.does, Load):
-            return None if isinstance(self.does.into, Table) else self.does.into
-        return None if hasattr(self.does, "pin") else self.does
-
-    @property
-    def table(self) -> Table | None:
-        """The table that a load writes."""
-        return self.does.into if isinstance(self.does, Load) and isinstance(self.does.into, Table) else None
-
-    @property
-    def signature(self) -> Signature | None:
-        """What the user's function takes and makes."""
-        return signature(self.function) if self.function else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +50,12 @@ class Job:
         _require_used(self.name, nodes)
         object.__setattr__(self, "parameters", _parameters(self.name, nodes))
         object.__setattr__(self, "nodes", tuple(_in_order(self.name, nodes)))
+        require_safe(self.name, self.nodes)
+
+    @property
+    def incremental(self) -> "Node | None":
+        """The extract whose source is read from a bookmark."""
+        return next((node for node in self.nodes if node.is_incremental), None)
 
     @property
     def loads(self) -> tuple[Node, ...]:

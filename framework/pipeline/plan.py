@@ -1,77 +1,114 @@
 """Planning a batch: which one it is, and what it reads. Written down before its first commit.
 
-A batch is interrupted when some of the loads that its plan names are in and others are not. Then it is taken up: the
-same inputs, the same clock, only the loads that are missing.
+A batch is open from its plan until it is published. An open batch is taken up before any other: the same inputs, the
+same clock, only the loads that are missing.
 """
 
 import hashlib
 import inspect
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from framework.batch import Pin, Plan, Position
-from framework.errors import PlanChangedError
+from pydantic import TypeAdapter
+
+from framework.batch import Interval, Pin, Plan, Position
+from framework.errors import LostPlanError, PlanChangedError, RestoredTableError
 from framework.pipeline.job import Job
 from framework.pipeline.parameters import changes
 from framework.sources import Reading
-from framework.state import PlanStore
+from framework.sources.source import Bookmark, News
+from framework.state import History, Withdrawn
+from framework.state.history import name
 from framework.tables import Lake
-from framework.tables.commit import position_of
+from framework.tables.commit import Transaction, commits_since, find_commit, position_of
+
+ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A batch's plan, and whether an earlier attempt has begun it."""
+    """A batch's plan, whether an earlier attempt has begun it, and what is to be noted. No plan: nothing is new."""
 
-    plan: Plan
-    resumed: bool
+    plan: Plan | None
+    resumed: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One slice of a backfill: the interval, what the incremental source has of it, and the loads that take part."""
+
+    interval: Interval
+    pin: Pin | None
+    loads: tuple[str, ...]
 
 
 def plan(
     job: Job,
     reading: Reading,
+    history: History,
     run_id: str,
     parameters: Mapping[str, Any],
-    started_at: datetime,
     *,
     replan: bool = False,
+    past: Past | None = None,
 ) -> Planned:
-    """Plan the next batch, or take up the interrupted one.
+    """Plan the next batch, or take up the open one; nothing is written but what `replan` changes.
 
-    `replan` pins the inputs of an interrupted batch anew: its loads that are in stay as they are. Raises
-    PlanChangedError where an interrupted batch was planned with other parameters or sources, DamagedPlanError where its
-    plan cannot be read, and what the sources raise where they cannot be read.
+    `past` is what a backfill reads in place of what is new. `replan` pins the inputs of an open batch anew: all of them
+    if none of its loads is in, else what is left of the planned ones. Raises PlanChangedError where an open batch was
+    planned otherwise, LostPlanError or DamagedStateError where a plan is gone, RestoredTableError where a table went
+    back by hand, and what the sources raise.
     """
-    store = PlanStore(reading.lake, job.name)
-    sources = {node.name: node.does for node in job.nodes if node.kind == "extract"}
-    position, begun = _next(store, positions(job, reading.lake), replan=replan)
-    planned = store.load(position) if begun and not replan else None
-    if planned is None:
-        fresh = Plan(
-            job=job.name,
-            run_id=run_id,
-            position=position,
-            started_at=started_at,
-            code_version=code_version(job),
-            loads=tuple(node.name for node in job.loads if node.table),
-            parameters=dict(parameters),
-            pins={name: _pin(source, reading) for name, source in sources.items()},
-        )
-        planned = store.save(fresh, anew=replan)
-    unplanned = [f"{name!r} is read now and was not planned" for name in sources if name not in planned.pins]
-    if found := [*changes(planned.parameters, parameters), *unplanned]:
-        raise PlanChangedError(job.name, position.batch, found)
-    return Planned(planned, resumed=begun)
+    reached = positions(job, reading.lake, history.job)
+    newest = history.newest()
+    _require_known(job, history, newest, reached)
+    position = history.open_position()
+    if position and replan and position not in reached.values():
+        history.withdrawn.create(name(position), Withdrawn(position, "planned anew"))
+    elif position:
+        found = history.plans.load(name(position))
+        if found is None:
+            raise LostPlanError(job.name, str(position), history.plans.path(name(position)))
+        if replan:
+            found = _pinned_again(job, reading, found)
+            history.plans.replace(name(position), found)
+        else:
+            _require_as_planned(job, reading.lake, history, found, parameters, reached)
+        changed = found.code_version != code_version(job)
+        note = f"its code was {found.code_version} when it was planned, and has changed since"
+        return Planned(found, resumed=True, notes=(note,) if changed else ())
+    _require_not_restored(job, reading.lake, history)
+    return _fresh(job, reading, history, run_id, parameters, reached, past)
 
 
-def positions(job: Job, lake: Lake) -> dict[str, Position | None]:
-    """Return the last position that each of the job's loads has committed to its table."""
-    return {
-        node.name: position_of(lake, node.table.name, f"{job.name}/{node.name}") for node in job.loads if node.table
-    }
+def positions(job: Job, lake: Lake, app: str) -> dict[str, Position | None]:
+    """Return the last position that each of the job's loads has committed to its table, as an app of Delta's."""
+    return {node.name: position_of(lake, node.table.name, f"{app}/{node.name}") for node in job.loads if node.table}
+
+
+def pins(job: Job, reading: Reading) -> dict[str, Pin]:
+    """Pin every source that is not incremental."""
+    extracts = [node for node in job.nodes if node.kind == "extract" and not node.is_incremental]
+    return {node.name: node.does.pin(reading) if hasattr(node.does, "pin") else Pin() for node in extracts}
+
+
+def news(job: Job, reading: Reading, history: History) -> News:
+    """Return what is new in the job's incremental source, behind the batches that are finished."""
+    assert job.incremental
+    last = history.last()
+    source: Any = job.incremental.does
+    found: News = source.news(reading, Bookmark(last.bookmark if last else None, history.files_before))
+    return found
+
+
+def fingerprint(plan: Plan) -> str:
+    """Return a short hash of what a batch reads and with what values; each of its commits carries it."""
+    content = ANY.dump_python((plan.pins, plan.interval, plan.parameters), mode="json")
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def code_version(job: Job) -> str:
@@ -84,18 +121,94 @@ def code_version(job: Job) -> str:
     return digest.hexdigest()[:12]
 
 
-def _next(store: PlanStore, reached: Mapping[str, Position | None], *, replan: bool) -> tuple[Position, bool]:
-    """Return the position to run, and whether some of its loads are in already."""
-    committed = [position for position in reached.values() if position is not None]
-    newest = max(committed, default=None)
-    behind = [name for name, position in reached.items() if position != newest]
-    if newest and behind:
-        earlier = None if replan else store.load(newest)
-        if earlier is None or set(behind) & set(earlier.loads):
-            return newest, True
-    # The number of a batch that no load followed is not used again: its malformed records are in under that number.
-    return max([*committed, store.newest() or Position(0, 0)]).next(), False
+def _fresh(
+    job: Job,
+    reading: Reading,
+    history: History,
+    run_id: str,
+    parameters: Mapping[str, Any],
+    reached: Mapping[str, Position | None],
+    past: Past | None,
+) -> Planned:
+    pinned: dict[str, Pin] = {}
+    notes: list[str] = []
+    interval = past.interval if past else Interval()
+    if past and past.pin and job.incremental:
+        pinned[job.incremental.name] = past.pin
+    elif job.incremental:
+        found = news(job, reading, history)
+        notes += found.notes
+        if found.pin is None:
+            return Planned(None, notes=tuple(notes))
+        pinned[job.incremental.name] = found.pin
+        interval = found.pin.interval or interval
+        notes += _joining(reached, history)
+    fresh = Plan(
+        job=job.name,
+        run_id=run_id,
+        position=history.next(),
+        started_at=reading.started_at,
+        code_version=code_version(job),
+        loads=past.loads if past else tuple(node.name for node in job.loads if node.table),
+        parameters=dict(parameters),
+        pins=pinned | pins(job, reading),
+        interval=interval,
+        source=job.incremental.name if job.incremental else None,
+    )
+    return Planned(fresh, notes=tuple(notes))
 
 
-def _pin(source: Any, reading: Reading) -> Pin:
-    return source.pin(reading) if hasattr(source, "pin") else Pin()
+def _joining(reached: Mapping[str, Position | None], history: History) -> list[str]:
+    """Say which loads have missed batches: a load that is added later starts at the job's bookmark."""
+    last = history.last()
+    behind = [load for load, at in reached.items() if last and (at is None or at.batch < last.position.batch)]
+    how = f"`lakegate backfill {history.job} --only-load"
+    return [f"{load} joins at this batch; what came before is for {how} {load}`" for load in behind]
+
+
+def _require_known(job: Job, history: History, newest: Position | None, reached: Mapping[str, Position | None]) -> None:
+    """Raise LostPlanError where a table holds a batch of which there is no plan."""
+    for at in reached.values():
+        if at is not None and (newest is None or at > newest):
+            raise LostPlanError(job.name, str(at), history.plans.path(name(at)))
+
+
+def _require_as_planned(
+    job: Job,
+    lake: Lake,
+    history: History,
+    found: Plan,
+    parameters: Mapping[str, Any],
+    reached: Mapping[str, Position | None],
+) -> None:
+    said = changes(found.parameters, parameters)
+    sources = [node.name for node in job.nodes if node.kind == "extract"]
+    said += [f"{source!r} is read now and was not planned" for source in sources if source not in found.pins]
+    ours = fingerprint(found)
+    for node in job.loads:
+        if node.table and reached[node.name] == found.position:
+            commit = find_commit(lake, node.table.name, Transaction(f"{history.job}/{node.name}", found.position))
+            theirs = commit.notes.get("plan", ours) if commit else ours
+            if theirs != ours:
+                said.append(f"{node.name} was loaded by the plan {theirs}, and the plan that is there is {ours}")
+    if said:
+        raise PlanChangedError(job.name, found.position.batch, said)
+
+
+def _require_not_restored(job: Job, lake: Lake, history: History) -> None:
+    """Raise RestoredTableError where somebody restored a table since the last batch: its rows count as read."""
+    newest = history.newest()
+    last = history.published.load(name(newest)) if newest else None
+    for table, version in last.tables.items() if last else ():
+        for commit in commits_since(lake, table, version):
+            if commit.operation == "RESTORE" and "rollback" not in commit.notes:
+                raise RestoredTableError(table, commit.version, job.name)
+
+
+def _pinned_again(job: Job, reading: Reading, found: Plan) -> Plan:
+    """Return the plan with pins that exist: of the incremental source nothing that was not planned."""
+    again = pins(job, reading)
+    if job.incremental and found.bookmark:
+        source: Any = job.incremental.does
+        again[job.incremental.name] = source.pin_again(reading, found.bookmark)
+    return replace(found, pins=again)

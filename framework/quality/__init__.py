@@ -1,6 +1,15 @@
-"""Quality: the rules of a row model, applied once where a frame is made."""
+"""Quality: the rules of a row model, applied once where a frame is made, and records that are not of it."""
 
 from framework.quality.expectation import Rule, broke_rule, enforce, rules, violations
-from framework.quality.malformed import set_aside
+from framework.quality.malformed import keep_malformed, malformed_table, well_formed
 
-__all__ = ["Rule", "broke_rule", "enforce", "rules", "set_aside", "violations"]
+__all__ = [
+    "Rule",
+    "broke_rule",
+    "enforce",
+    "keep_malformed",
+    "malformed_table",
+    "rules",
+    "violations",
+    "well_formed",
+]

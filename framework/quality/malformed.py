@@ -1,29 +1,32 @@
 """Malformed records: the text of a record that is not of its row model is kept aside, never dropped in silence.
 
-They go to `_lakegate.malformed_<job>`, one table a job, before any load of the batch: record, frame, the source file,
-and the batch's clock. The commit carries a transaction of its own, so a batch that is taken up keeps them once.
+They go to `_lakegate.malformed_<job>`, one table a job, when the loads of their batch are in: record, frame, the source
+file, and the batch's clock. The commit carries a transaction of its own, so a batch that is taken up keeps them once.
 """
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from framework.tables import Lake, Table, append, load
+from framework.tables import Lake, Loaded, Table, append, load
 from framework.tables.commit import Transaction
-from framework.tables.load import is_applied
 from framework.tables.prepare import INGESTED_AT, MALFORMED, SOURCE_FILE
 
 
-def set_aside(
-    lake: Lake, job: str, frame: str, rows: DataFrame, transaction: Transaction
-) -> tuple[DataFrame, int, int]:
-    """Return the well-formed rows, the number of records, and how many are malformed; those are written first."""
+def malformed_table(job: str) -> Table:
+    """Return the table of a job's malformed records."""
+    return Table(f"_lakegate.malformed_{job}", comment="Records that are not of their row model.")
+
+
+def well_formed(rows: DataFrame) -> tuple[DataFrame, int, int]:
+    """Return the well-formed rows, the number of records, and how many are malformed."""
     counted = rows.agg(F.count(F.lit(1)).alias("all"), F.count(MALFORMED).alias("malformed")).first()
     assert counted is not None
-    well_formed = rows.where(F.col(MALFORMED).isNull()).drop(MALFORMED)
-    table = Table(f"_lakegate.malformed_{job}", comment="Records that are not of their row model.")
-    if counted["malformed"] and not is_applied(lake, table, transaction):
-        kept = rows.where(F.col(MALFORMED).isNotNull()).select(
-            F.col(MALFORMED).alias("record"), F.lit(frame).alias("frame"), SOURCE_FILE, INGESTED_AT
-        )
-        load(lake, table, append(), kept, transaction)
-    return well_formed, counted["all"], counted["malformed"]
+    return rows.where(F.col(MALFORMED).isNull()).drop(MALFORMED), counted["all"], counted["malformed"]
+
+
+def keep_malformed(lake: Lake, job: str, frame: str, rows: DataFrame, transaction: Transaction) -> Loaded:
+    """Write the malformed records of a frame."""
+    kept = rows.where(F.col(MALFORMED).isNotNull()).select(
+        F.col(MALFORMED).alias("record"), F.lit(frame).alias("frame"), SOURCE_FILE, INGESTED_AT
+    )
+    return load(lake, malformed_table(job), append(), kept, transaction)

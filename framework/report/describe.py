@@ -1,8 +1,9 @@
 """A stage in one line of words."""
 
 import inspect
+from typing import Any
 
-from framework.pipeline.job import Node
+from framework.pipeline.node import Node
 from framework.sources.files import Files
 from framework.sources.table import TableSource, Written
 
@@ -17,9 +18,9 @@ def describe(node: Node) -> str:
 def _detail(node: Node) -> str:
     if node.table:
         keys = f" by {', '.join(node.table.keys)}" if node.table.keys else ""
-        write = node.does.write  # type: ignore[union-attr]
+        write: Any = node.does.write  # type: ignore[union-attr]
         arguments = ", ".join(f"{name}={value!r}" for name, value in _given(write).items())
-        verb = _verb(write)
+        verb = write.verb
         into = "" if node.name == node.table.name else f"into {node.table.name}, "
         return f"{into}{verb}({arguments})" + (keys if verb in ("upsert", "sync") else "")
     if node.kind == "load":
@@ -32,12 +33,6 @@ def _detail(node: Node) -> str:
         whole = f", whole {node.does.whole}" if node.does.whole else ""
         return f"written to {node.does.table.name} by this batch{whole}"
     return (inspect.getdoc(node.function) or "").split("\n", 1)[0]
-
-
-def _verb(write: object) -> str:
-    if getattr(write, "delete_missing", False):
-        return "sync"
-    return {"Merge": "upsert"}.get(type(write).__name__, type(write).__name__.lower())
 
 
 def _given(write: object) -> dict[str, object]:

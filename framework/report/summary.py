@@ -1,18 +1,18 @@
-"""What a run read and wrote, as a table."""
+"""What a run read and wrote, as a table for each batch."""
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from framework.pipeline import Job, RunReport, StageReport
+from framework.pipeline import BatchReport, Job, RunReport, StageReport
 from framework.report.progress import rows
 
 
-def summary(job: Job, report: RunReport, lake: str) -> None:
-    """Print a row for each source that was read and each load, then what is to be noted and where the tables are."""
+def batch_summary(job: Job, report: BatchReport) -> None:
+    """Print a row for each source that a batch read and each load, then what is to be noted."""
     console = Console(highlight=False)
-    resumed = ", taken up where it was interrupted" if report.resumed else ""
-    table = Table(title=f"{job.name}, batch {report.plan.position.batch}{resumed}", title_justify="left")
+    resumed = f", taken up where it was interrupted (attempt {report.attempt})" if report.resumed else ""
+    table = Table(title=f"{job.name}, batch {report.plan.position}{resumed}", title_justify="left")
     for heading in ("stage", "rows", "version", "seconds"):
         table.add_column(heading, justify="right" if heading in ("version", "seconds") else "left")
     done = [stage for stage in report.stages if stage.outcome != "not needed"]
@@ -22,6 +22,15 @@ def summary(job: Job, report: RunReport, lake: str) -> None:
     console.print(table)
     for note in (*(f"{stage.name}: {stage.note}" for stage in done if stage.note), *report.notes):
         console.print(f"[yellow]note[/yellow]  {escape(note)}")
+
+
+def summary(job: Job, report: RunReport, lake: str) -> None:
+    """Print how a run ended, and where its tables are."""
+    console = Console(highlight=False)
+    for note in report.notes:
+        console.print(f"[yellow]note[/yellow]  {escape(note)}")
+    if not report.batches:
+        console.print(f"{job.name}: nothing new since its last batch", soft_wrap=True)
     console.print(f"{job.name} finished in {report.seconds:.1f} s; its tables are in {escape(lake)}", soft_wrap=True)
 
 

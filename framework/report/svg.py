@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from framework.pipeline.job import Job, Node
+from framework.pipeline.job import Job
+from framework.pipeline.node import Node
 from framework.report.describe import describe
 
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, TITLE_HEIGHT = 190, 40, 70, 18, 20, 30

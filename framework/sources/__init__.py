@@ -1,7 +1,9 @@
 """Sources: what a batch reads. Each is pinned when the batch is planned and read from the pin."""
 
+from framework.sources.changes import changes
 from framework.sources.files import files
-from framework.sources.source import Reading, Source
+from framework.sources.incremental import incremental
+from framework.sources.source import IncrementalSource, Reading, Source
 from framework.sources.table import table, written
 
-__all__ = ["Reading", "Source", "files", "table", "written"]
+__all__ = ["IncrementalSource", "Reading", "Source", "changes", "files", "incremental", "table", "written"]

@@ -5,6 +5,7 @@ record that is not of the declared schema is not dropped: its text is in `_malfo
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -14,14 +15,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from framework.batch import FilePin, Pin
-from framework.errors import DeclarationError, HeaderMismatchError, LandingError, PinVanishedError
+from framework.errors import DeclarationError, HeaderMismatchError, LandingError, PinVanishedError, StorageError
 from framework.sources.source import Reading
+from framework.storage import Storage, storage
 from framework.tables import Lake, RowModel
 from framework.tables.model import columns, schema
 from framework.tables.prepare import INGESTED_AT, MALFORMED, SOURCE_FILE, added_columns
 
 Format = Literal["csv", "json", "parquet", "avro", "orc", "text", "binary"]
 MALFORMABLE = ("csv", "json")
+AT_ONCE = 16
 BINARY_COLUMNS = {"path": "path", "modified_at": "modificationTime", "length": "length", "content": "content"}
 
 
@@ -59,20 +62,29 @@ class Files:
 
     def pin(self, reading: Reading) -> Pin:
         """List the files there are now, by name. Raises LandingError or HeaderMismatchError."""
-        where = (
-            self.path
-            if "://" in self.path or self.path.startswith("/")
-            else f"{reading.landing.rstrip('/')}/{self.path}"
-        )
-        try:
-            found = tuple(sorted(_listed(reading.lake, where), key=lambda file: file.path))
-        except Py4JJavaError as error:
-            raise LandingError(where, f"cannot be listed: {error.java_exception.getMessage()}") from None
+        found = sorted(self.listed(reading), key=lambda file: file.path)
         if not found:
-            raise LandingError(where, "holds no file")
+            raise LandingError(self.where(reading), "holds no file")
+        return self.pinned(reading, found)
+
+    def where(self, reading: Reading) -> str:
+        """Return the path, under landing.root if it is relative."""
+        absolute = "://" in self.path or self.path.startswith(("/", "file:"))
+        return self.path if absolute else f"{reading.landing.rstrip('/')}/{self.path}"
+
+    def listed(self, reading: Reading) -> Iterator[FilePin]:
+        """List the files there are now, in no order. Raises LandingError."""
+        where = self.where(reading)
+        try:
+            yield from _storage(where, reading.lake).files(where)
+        except StorageError as error:
+            raise LandingError(where, f"cannot be listed: {error.reason}") from None
+
+    def pinned(self, reading: Reading, found: Sequence[FilePin]) -> Pin:
+        """Pin some of the files. Raises HeaderMismatchError where one has not the model's columns."""
         if self.format == "csv" and self.options.get("header") == "true":
             self._require_headers(reading.lake, found)
-        return Pin(files=found)
+        return Pin(files=tuple(found))
 
     def read(self, reading: Reading, pin: Pin) -> DataFrame:
         """Read the pinned files. Raises PinVanishedError where one is gone or was rewritten since it was pinned."""
@@ -122,41 +134,23 @@ def files(path: str, model: type[RowModel], *, format: Format, header: bool = Tr
     return Files(path, model, format, {**options, "header": str(header).lower()} if format == "csv" else options)
 
 
-def _listed(lake: Lake, where: str) -> Iterator[FilePin]:
-    system, pattern = lake.file_system(where)
-    named = where.rstrip("/").split("/")
-    for match in system.globStatus(pattern) or []:
-        root = match.getPath().toString().split("/")
-        if any(_hidden(part) for part in root[-len(named) :] if part not in named):
-            continue
-        below = system.listFiles(match.getPath(), True)
-        while below.hasNext():
-            status = below.next()
-            inside = status.getPath().toString().split("/")[len(root) :]
-            if not any(_hidden(part) for part in inside or root[-1:]):
-                yield _pin(status)
-
-
-def _hidden(name: str) -> bool:
-    """As Spark does: what begins with _ or . is not data, nor is what Hadoop is still copying."""
-    return name.startswith(("_", ".")) or name.endswith("._COPYING_")
-
-
-def _pin(status: Any) -> FilePin:
-    return FilePin(status.getPath().toString(), int(status.getLen()), int(status.getModificationTime()))
+def now_there(lake: Lake, pinned: Sequence[FilePin]) -> list[FilePin | None]:
+    """Return the files as they are now, None for one that is gone; on S3 each takes its time, so several at once."""
+    if not pinned:
+        return []
+    there = _storage(pinned[0].path, lake)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(there.stat, (file.path for file in pinned)))
 
 
 def _require_unchanged(lake: Lake, frame: str, pinned: Sequence[FilePin]) -> None:
-    gone = []
-    for file in pinned:
-        system, path = lake.file_system(file.path)
-        try:
-            if _pin(system.getFileStatus(path)) != file:
-                gone.append(file.path)
-        except Py4JJavaError:
-            gone.append(file.path)
+    gone = [was.path for was, now in zip(pinned, now_there(lake, pinned), strict=True) if was != now]
     if gone:
         raise PinVanishedError(frame, gone)
+
+
+def _storage(path: str, lake: Lake) -> Storage:
+    return storage(path, lake.aws, lake.spark)
 
 
 def _header(lake: Lake, path: str, options: Mapping[str, str]) -> list[str]:

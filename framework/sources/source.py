@@ -1,6 +1,10 @@
-"""What a source is: something that can be pinned when a batch is planned, and read again from the pin."""
+"""What a source is: something that can be pinned when a batch is planned, and read again from the pin.
 
-from collections.abc import Mapping
+An incremental source knows besides what is new since a bookmark. All of them work alike: what is new becomes the pin of
+a plan, the load's commit carries the number of that plan, and so the pins of committed plans are the bookmark.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -8,18 +12,29 @@ from typing import Protocol
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from framework.batch import Pin
+from framework.batch import FilePin, Interval, Pin, Publication
+from framework.errors import UnknownRunError
 from framework.tables import Lake, Loaded, RowModel
+
+
+def _unknown(run: str) -> Publication:
+    raise UnknownRunError(run, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a source reads with: the lake, where relative files are, the batch's clock, and the loads that are done."""
+    """What a source reads with: the lake, where relative files are, the batch's clock, and the loads that are done.
+
+    `until` is the clock when the run began: no interval ends later, so that a run comes to an end. `published` gives
+    the versions that a finished run has left.
+    """
 
     lake: Lake
     landing: str
     started_at: datetime
     loaded: Mapping[str, Loaded] = field(default_factory=dict)
+    until: datetime | None = None
+    published: Callable[[str], Publication] = _unknown
 
 
 class Source(Protocol):
@@ -41,3 +56,36 @@ class Source(Protocol):
 
     def read(self, reading: Reading, pin: Pin) -> DataFrame:
         """Read exactly what was pinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """What a job has read of its incremental source: the pin of its last batch, and all files by path."""
+
+    last: Pin | None = None
+    files: Callable[[], Mapping[str, FilePin]] = dict
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What there is behind a bookmark: the pin of the next batch (None: nothing is new), in words, and remarks."""
+
+    pin: Pin | None
+    said: str
+    notes: tuple[str, ...] = ()
+
+
+class IncrementalSource(Source, Protocol):
+    """A source that is read from where the last batch ended."""
+
+    def news(self, reading: Reading, bookmark: Bookmark) -> News:
+        """Find out what is new since the bookmark, bounded to one batch."""
+
+    def within(self, reading: Reading, interval: Interval) -> Pin | None:
+        """Pin what belongs to a past interval, None where there is nothing. Raises BackfillRefusedError."""
+
+    def pin_again(self, reading: Reading, pin: Pin) -> Pin:
+        """Pin what is left of a pin that has vanished, and nothing that it did not name."""
+
+    def position(self, pin: Pin) -> str:
+        """Say in words how far a batch with this pin has read."""

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from framework.batch import Pin
-from framework.errors import DeclarationError, alternatives
+from framework.errors import DeclarationError, UnknownSnapshotError, alternatives
 from framework.sources.source import Reading
 from framework.tables import RowModel, Table, read
 from framework.tables.model import columns, schema
@@ -23,6 +23,7 @@ class TableSource:
     table: Table
     version: int | None = None
     timestamp: datetime | None = None
+    run: str | None = None
 
     keeps_malformed = False
 
@@ -36,7 +37,9 @@ class TableSource:
         return _schema(self.table, reading)
 
     def pin(self, reading: Reading) -> Pin:
-        """Pin the version to be read. Raises TableNotFoundError or UnknownSnapshotError."""
+        """Pin the version to be read. Raises TableNotFoundError, UnknownSnapshotError or UnknownRunError."""
+        if self.run is not None:
+            return Pin(version=version_of_run(reading, self.table, self.run))
         if self.version is not None:
             read(reading.lake, self.table, version=self.version)
             return Pin(version=self.version)
@@ -89,11 +92,26 @@ class Written:
         return rows.join(F.broadcast(values), rows[self.whole].eqNullSafe(values["_whole"]), "left_semi")
 
 
-def table(table: Table, *, version: int | None = None, timestamp: datetime | None = None) -> TableSource:
-    """Read a table as it is when the batch is planned, or as of a version or a time (UTC if it has no zone)."""
-    if version is not None and timestamp is not None:
-        raise DeclarationError(f"table({table.name!r})", "version and timestamp both say which snapshot; give one")
-    return TableSource(table, version, timestamp)
+def table(
+    table: Table, *, version: int | None = None, timestamp: datetime | None = None, run: str | None = None
+) -> TableSource:
+    """Read a table as it is when the batch is planned, or as of a version, a time (UTC if it has no zone) or a run.
+
+    `run` is the id of a finished run, or a job's name for its latest one: tables that are read as of one run fit
+    together, as that run left them.
+    """
+    if sum(given is not None for given in (version, timestamp, run)) > 1:
+        raise DeclarationError(f"table({table.name!r})", "version, timestamp and run each say which snapshot; give one")
+    return TableSource(table, version, timestamp, run)
+
+
+def version_of_run(reading: Reading, table: Table, run: str) -> int:
+    """Return the version at which a finished run left a table. Raises UnknownRunError or UnknownSnapshotError."""
+    left = reading.published(run).tables
+    if table.name not in left:
+        known = alternatives(table.name, left)
+        raise UnknownSnapshotError(table.name, f"run {run}", f"the run did not write it. {known}")
+    return left[table.name]
 
 
 def written(table: Table, *, whole: str | None = None) -> Written:

@@ -5,12 +5,10 @@ commit as the rows. A second commit of the same version is skipped, so a load th
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-
-from py4j.protocol import Py4JJavaError
 
 from framework.batch import Position
 from framework.tables.lake import Lake, partition_columns
@@ -76,8 +74,7 @@ class Commit:
     @cached_property
     def metrics(self) -> dict[str, int]:
         """Delta's own counts, such as numTargetRowsInserted; what is not a number is left out."""
-        info: Mapping[str, Any] = next((a["commitInfo"] for a in self.actions if "commitInfo" in a), {})
-        found = info.get("operationMetrics", {})
+        found = self._info.get("operationMetrics", {})
         return {name: int(value) for name, value in found.items() if str(value).lstrip("-").isdigit()}
 
     @cached_property
@@ -88,6 +85,34 @@ class Commit:
         found = [file.get("partitionValues") or {} for file in touched]
         distinct = dict.fromkeys(tuple(values.get(kept) for kept in self.partitioned_by.values()) for values in found)
         return tuple(dict(zip(self.partitioned_by, values, strict=True)) for values in distinct)
+
+    @cached_property
+    def operation(self) -> str:
+        """What made it, in Delta's words: WRITE, MERGE, RESTORE, OPTIMIZE, ..."""
+        return str(self._info.get("operation", ""))
+
+    @cached_property
+    def notes(self) -> Mapping[str, Any]:
+        """What its writer noted in it; empty where that is not one of ours."""
+        try:
+            found = json.loads(self._info.get("userMetadata") or "{}")
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def changes_data(self) -> bool:
+        """Whether it added or removed rows; a compaction does neither."""
+        return any((a.get("add") or a.get("remove") or {}).get("dataChange") for a in self.actions)
+
+    @property
+    def committed_at(self) -> int | None:
+        """When its writer made it, in milliseconds since 1970 UTC, by the writer's clock."""
+        return self._info.get("timestamp")
+
+    @property
+    def _info(self) -> Mapping[str, Any]:
+        return next((a["commitInfo"] for a in self.actions if "commitInfo" in a), {})
 
     def carries(self, transaction: Transaction) -> bool:
         """Say whether this is the commit of that transaction."""
@@ -120,15 +145,18 @@ def loaded(lake: Lake, table: str, transaction: Transaction, count: Callable[[Ma
     return Loaded(commit.version, commit.partitions, count(commit.metrics))
 
 
+def commits_since(lake: Lake, table: str, version: int) -> Iterator[Commit]:
+    """Read the commits after a version, oldest first; those that Delta's log cleanup has removed are left out."""
+    snapshot = lake.snapshot(table)
+    partitioned_by = partition_columns(snapshot)
+    for number in range(version + 1, int(snapshot.version()) + 1):
+        if commit := read_commit(lake, table, number, partitioned_by):
+            yield commit
+
+
 def read_commit(lake: Lake, table: str, version: int, partitioned_by: Mapping[str, str]) -> Commit | None:
     """Return one commit, or None if Delta's log cleanup has removed it."""
-    system, path = lake.file_system(f"{lake.path(table)}/_delta_log/{version:020}.json")
-    try:
-        stream = system.open(path)
-    except Py4JJavaError:
+    text = lake.storage.read(f"{lake.path(table)}/_delta_log/{version:020}.json")
+    if text is None:
         return None
-    try:
-        text = lake.spark._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")  # type: ignore[union-attr]
-    finally:
-        stream.close()
-    return Commit(version, tuple(json.loads(line) for line in text.splitlines()), partitioned_by)
+    return Commit(version, tuple(json.loads(line) for line in text.split("\n") if line), partitioned_by)

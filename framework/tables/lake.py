@@ -1,13 +1,15 @@
 """Lake: where tables live, and the session that reads and writes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from framework.errors import LakeNotWritableError
+from framework.config import AwsSettings
+from framework.errors import LakeNotWritableError, StorageError
+from framework.storage import Storage, storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Lake:
     spark: SparkSession
     root: str
     catalog: Literal["none", "hive", "glue"] = "none"
+    aws: AwsSettings = field(default_factory=AwsSettings)
 
     def __post_init__(self) -> None:
         """Make a relative root absolute: Delta takes a relative path for a name."""
@@ -26,6 +29,16 @@ class Lake:
     def path(self, name: str) -> str:
         """Return where the table `database.name` lives."""
         return "/".join([self.root.rstrip("/"), *name.split(".")])
+
+    @property
+    def storage(self) -> Storage:
+        """Where the lake's files are, for the framework's own small ones."""
+        return storage(self.root, self.aws, self.spark)
+
+    @property
+    def on_s3(self) -> bool:
+        """Whether the lake is on S3, where Delta's default log store keeps no two drivers apart."""
+        return self.root.startswith(("s3://", "s3a://", "s3n://"))
 
     def empty(self, columns: StructType) -> DataFrame:
         """Return a frame of these columns and no rows; PySpark's own way to make one starts a Spark job's machinery."""
@@ -57,14 +70,12 @@ class Lake:
 
     def require_writable(self) -> None:
         """Write and remove an empty file under the root. Raises LakeNotWritableError."""
-        from py4j.protocol import Py4JJavaError
-
+        probe = f"{self.root.rstrip('/')}/_lakegate/writable"
         try:
-            system, probe = self.file_system(f"{self.root.rstrip('/')}/_lakegate/.writable")
-            system.create(probe, True).close()
-            system.delete(probe, False)
-        except Py4JJavaError as error:
-            raise LakeNotWritableError(self.root, str(error.java_exception.getMessage())) from None
+            self.storage.replace(probe, "")
+            self.storage.delete(probe)
+        except StorageError as error:
+            raise LakeNotWritableError(self.root, error.reason) from None
 
 
 def partition_columns(snapshot: Any) -> dict[str, str]:

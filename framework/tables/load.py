@@ -1,32 +1,94 @@
-"""Loading a table: one commit of one batch, made at most once."""
+"""Loading a table: one commit of one batch, made at most once, however often it is tried.
 
+A try that meets another writer is made again on the table as it is then, with the same rows. What happened to a commit
+whose answer was lost is read from the table.
+"""
+
+import random
+import time
 from dataclasses import replace
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame
 
+from framework import fault, log
+from framework.errors import ConflictError, StaleEpochError
 from framework.tables.commit import Counts, Loaded, Transaction, loaded, position_of
 from framework.tables.lake import Lake
-from framework.tables.prepare import require_frame
+from framework.tables.prepare import require_as_declared, require_frame
 from framework.tables.table import Table
 from framework.tables.write import Write
 
+# Those after which a load that reads its rows from pins may be done again; Delta names them alike on every version.
+CONFLICTS = (
+    "ConcurrentAppendException",
+    "ConcurrentDeleteReadException",
+    "ConcurrentDeleteDeleteException",
+    "ConcurrentTransactionException",
+    "MetadataChangedException",
+    "ProtocolChangedException",
+)
+TRIES = 30
+LONGEST_PAUSE = 8.0
+
 
 def is_applied(lake: Lake, table: Table, transaction: Transaction) -> bool:
-    """Say whether the table holds this transaction, or a later one of its app id."""
+    """Say whether the table holds this transaction, or a later one of its app id.
+
+    Raises StaleEpochError where a rollback has begun a newer epoch: then the batch was undone, not applied.
+    """
     position = position_of(lake, table.name, transaction.app_id)
-    return position is not None and position.txn_version >= transaction.position.txn_version
+    if position is not None and position.epoch > transaction.position.epoch:
+        raise StaleEpochError(table.name, str(transaction.position), str(position))
+    return position is not None and position >= transaction.position
 
 
 def load(lake: Lake, table: Table, write: Write, rows: DataFrame, transaction: Transaction) -> Loaded:
     """Write the rows in one commit that carries the transaction; the table is made first if it is not there.
 
     Raises FrameMismatchError before anything is written where the rows lack a column that the table declares, have one
-    that it does not, or have one of another type.
+    that it does not, or have one of another type; StaleEpochError where a rollback came between; ConflictError where
+    other writers leave no room.
     """
     require_frame(table, rows.schema)
-    return write.commit(lake, table, rows, transaction)
+    conflict = ""
+    for number in range(TRIES):
+        if is_applied(lake, table, transaction):
+            return loaded_before(lake, table, transaction)
+        try:
+            fault.point(f"before commit {transaction.app_id}")
+            left = write.commit(lake, table, rows, transaction)
+        except Exception as error:
+            if is_applied(lake, table, transaction):
+                return loaded_before(lake, table, transaction)
+            conflict = conflict_of(error)
+            if not conflict:
+                raise
+            pause = random.uniform(0.1, 1) * min(LONGEST_PAUSE, 0.2 * 2**number)
+            log.event("load_retried", table=table.name, conflict=conflict, seconds=round(pause, 1))
+            time.sleep(pause)
+            require_as_declared(lake, table)
+            continue
+        fault.point(f"after commit {transaction.app_id}")
+        if position_of(lake, table.name, transaction.app_id) != transaction.position:
+            is_applied(lake, table, transaction)  # Delta skips what it holds already: a newer epoch is an error
+        return left
+    raise ConflictError(table.name, TRIES, conflict)
 
 
 def loaded_before(lake: Lake, table: Table, transaction: Transaction) -> Loaded:
     """Return what an earlier attempt of this batch left."""
     return replace(loaded(lake, table.name, transaction, lambda metrics: Counts()), already_applied=True)
+
+
+def conflict_of(error: BaseException) -> str:
+    """Return which conflict with another writer an error is, empty if none.
+
+    It comes as a class of Delta's Python module, or as the JVM's exception, at any depth of its causes.
+    """
+    names = [type(error).__name__]
+    cause = error.java_exception if isinstance(error, Py4JJavaError) else None
+    while cause is not None:
+        names.append(str(cause.getClass().getSimpleName()))
+        cause = cause.getCause()
+    return next((name for name in names if name in CONFLICTS), "")

@@ -22,7 +22,7 @@ from framework.tables.model import columns, generated_columns
 from framework.tables.prepare import ADDED, prepared
 from framework.tables.slices import any_of, follows_from_keys, literal
 from framework.tables.table import Table
-from framework.tables.write import Write
+from framework.tables.write import RightFor, Write
 
 MOST_LITERALS = 1_000
 EXAMPLES = 3
@@ -36,9 +36,19 @@ class Merge:
     sequence_by: str | None = None
     delete_missing: bool = False
 
+    @property
+    def verb(self) -> str:
+        """What it is called."""
+        return "sync" if self.delete_missing else "upsert"
+
+    @property
+    def right_for(self) -> RightFor:
+        """Any rows, since their keys say which they are; all of them, if what is missing is deleted."""
+        return "all" if self.delete_missing else "any"
+
     def require(self, table: Table) -> None:
         """The table must have keys, and the sequence column."""
-        subject = f"{'sync' if self.delete_missing else 'upsert'}() into {table.name!r}"
+        subject = f"{self.verb}() into {table.name!r}"
         if not table.keys:
             raise DeclarationError(subject, "the table declares no keys. Add keys=(...) to it")
         if self.sequence_by and table.model and self.sequence_by not in columns(table.model):

@@ -28,7 +28,7 @@ def read(lake: Lake, table: Table, *, version: int | None = None, timestamp: dat
         rows = reader.load(lake.path(table.name))
         rows.schema  # noqa: B018  # Delta looks the snapshot up here
     except (AnalysisException, Py4JJavaError) as error:
-        raise UnknownSnapshotError(table.name, f"version {version}", _first_line(error)) from None
+        raise UnknownSnapshotError(table.name, f"version {version}", first_line(error)) from None
     return rows
 
 
@@ -54,6 +54,7 @@ def _require(lake: Lake, table: Table) -> None:
         raise TableNotFoundError(table.name, lake.path(table.name))
 
 
-def _first_line(error: Any) -> str:
+def first_line(error: Any) -> str:
+    """Return what Delta says in the first line of an error, as Python or as the JVM raised it."""
     text = error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else str(error)
     return str(text).split("\n", 1)[0]

@@ -50,6 +50,16 @@ def in_partitions(rows: DataFrame, partitions: Sequence[Mapping[str, str | None]
     return rows.where(" OR ".join(f"({one})" for one in each))
 
 
+def partitions_of(rows: DataFrame, table: Table) -> tuple[Mapping[str, str | None], ...]:
+    """Return the partitions that rows fall into, as a Delta commit names them; one of no column if unpartitioned."""
+    generated = generated_columns(table.model) if table.model else {}
+    made = {name: F.expr(generated[name]) if name in generated else F.col(name) for name in table.partition_by}
+    if not made:
+        return ({},)
+    found = rows.select(*(column.cast("string").alias(name) for name, column in made.items())).distinct()
+    return tuple(row.asDict() for row in found.collect())
+
+
 def follows_from_keys(table: Table) -> bool:
     """Say whether a row's partition follows from its key, so that a merge may look in the touched partitions only.
 

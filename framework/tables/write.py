@@ -6,7 +6,7 @@ A write is a value with two methods: `require(table)` refuses a declaration that
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pyspark.sql import DataFrame, DataFrameWriter
 
@@ -19,10 +19,23 @@ from framework.tables.slices import any_of
 from framework.tables.table import Table
 
 MOST_SLICES = 10_000
+RightFor = Literal["new", "any", "slices", "all"]
 
 
 class Write(Protocol):
-    """How a load changes its table."""
+    """How a load changes its table.
+
+    `right_for` says of which rows: `new` ones, that were never loaded; `any`, since what is there already is found by
+    its key; whole `slices` of the table; or `all` that the table is to hold.
+    """
+
+    @property
+    def verb(self) -> str:
+        """What it is called."""
+
+    @property
+    def right_for(self) -> RightFor:
+        """Which rows it can be given without losing or doubling any."""
 
     def require(self, table: Table) -> None:
         """Raise DeclarationError where the table's declaration lacks what this write needs."""
@@ -34,6 +47,16 @@ class Write(Protocol):
 @dataclass(frozen=True, slots=True)
 class Append:
     """Add all rows."""
+
+    @property
+    def verb(self) -> str:
+        """What it is called."""
+        return "append"
+
+    @property
+    def right_for(self) -> RightFor:
+        """Rows that were never loaded: others would be there twice."""
+        return "new"
 
     def require(self, table: Table) -> None:
         """Any table will do."""
@@ -47,6 +70,16 @@ class Append:
 @dataclass(frozen=True, slots=True)
 class Overwrite:
     """Put the rows in the place of all that the table holds."""
+
+    @property
+    def verb(self) -> str:
+        """What it is called."""
+        return "overwrite"
+
+    @property
+    def right_for(self) -> RightFor:
+        """All that the table is to hold: the rest is removed."""
+        return "all"
 
     def require(self, table: Table) -> None:
         """Any table will do."""
@@ -64,6 +97,16 @@ class Replace:
     """Put the rows in the place of the slices that they belong to."""
 
     by: str
+
+    @property
+    def verb(self) -> str:
+        """What it is called."""
+        return "replace"
+
+    @property
+    def right_for(self) -> RightFor:
+        """Whole slices: what a slice has besides is removed."""
+        return "slices"
 
     def require(self, table: Table) -> None:
         """The column must be one of the table's."""

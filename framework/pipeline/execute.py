@@ -1,0 +1,258 @@
+"""One batch: stage by stage in the order read, your functions, check, write.
+
+A frame is lazy until a load reads it; one that several stages take is kept, so that it is computed once. Loads that an
+earlier attempt of the batch has committed are not repeated, and neither is what only they need.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+
+from framework import fault, log
+from framework.batch import Pin, Plan, Run
+from framework.errors import ExpectationFailedError, LakegateError, PinVanishedError, StageFailedError
+from framework.pipeline.call import call
+from framework.pipeline.check import location
+from framework.pipeline.job import Job
+from framework.pipeline.node import Node
+from framework.pipeline.plan import fingerprint
+from framework.quality import broke_rule, enforce, keep_malformed, malformed_table, violations, well_formed
+from framework.sources import Reading
+from framework.sources.table import TableSource, Written
+from framework.tables import Counts, Loaded, Table, load
+from framework.tables.commit import Transaction
+from framework.tables.load import is_applied, loaded_before
+from framework.tables.read import newest_version
+from framework.tables.slices import partitions_of
+
+Observer = Callable[["StageReport"], None]
+Guard = Callable[[str], AbstractContextManager[None]]
+# What Spark says of a file that was vacuumed or removed after the plan had named it.
+GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "DELTA_FILE_NOT_FOUND")
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """What became of one stage; `outcome` is running, done, not needed, already applied, or failed."""
+
+    name: str
+    kind: str
+    outcome: str
+    reads: str = ""
+    counts: Counts | None = None
+    version: int | None = None
+    seconds: float = 0.0
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Execution:
+    """The frames and loads of one batch while it runs.
+
+    `app` names the job, or the backfill, in its commits; `loads` are those that take part. `guard` is held around each
+    commit.
+    """
+
+    job: Job
+    app: str
+    reading: Reading
+    plan: Plan
+    run: Run
+    parameters: Mapping[str, Any]
+    loads: Sequence[str]
+    guard: Guard
+    observe: Observer
+    frames: dict[str, DataFrame] = field(default_factory=dict)
+    unchecked: dict[str, DataFrame] = field(default_factory=dict)
+    malformed: dict[str, DataFrame] = field(default_factory=dict)
+    kept: list[DataFrame] = field(default_factory=list)
+
+    def stages(self) -> Iterator[StageReport]:
+        """Run the stages that are needed, each when it is asked for; what is malformed is kept aside behind them."""
+        needed = self._needed()
+        for node in self.job.nodes:
+            if node.key not in needed:
+                report = StageReport(node.name, node.kind, "not needed")
+            else:
+                self.observe(StageReport(node.name, node.kind, "running"))
+                began = time.monotonic()
+                report = replace(self._stage(node), seconds=time.monotonic() - began)
+            self.observe(report)
+            log.event("stage_finished", job=self.job.name, run=self.run.run_id, **_logged(report))
+            yield report
+        for frame, rows in self.malformed.items():
+            self._keep_malformed(frame, rows)
+
+    def release(self) -> None:
+        """Give back the memory of the frames that were kept."""
+        for rows in self.kept:
+            rows.unpersist()
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """The version at which each table was left."""
+        return {table: loaded.version for table, loaded in self.reading.loaded.items()}
+
+    def is_begun(self) -> bool:
+        """Say whether a load of the batch is in."""
+        lake = self.reading.lake
+        loads = [node for node in self._chosen() if node.table]
+        return any(is_applied(lake, node.table, self._transaction(node.name)) for node in loads if node.table)
+
+    def _stage(self, node: Node) -> StageReport:
+        try:
+            if node.kind == "extract":
+                return self._extract(node)
+            return self._load(node) if node.kind == "load" else self._transform(node)
+        except Exception as error:
+            self.observe(StageReport(node.name, node.kind, "failed"))
+            log.event(
+                "stage_failed", level=40, job=self.job.name, run=self.run.run_id, stage=node.name, error=str(error)
+            )
+            raise self._explained(node, error) from error
+
+    def _extract(self, node: Node) -> StageReport:
+        reads, note = "", ""
+        if node.function:
+            rows = call(node, {}, self.reading.lake.spark, self.plan.interval, self.run, self.parameters)
+            note = "not pinned: a batch that is taken up again reads it anew"
+        else:
+            source: Any = node.does
+            pin = self.plan.pins[node.name]
+            rows = source.read(self._reading_for(node), pin)
+            reads = _pinned(pin)
+            if source.keeps_malformed:
+                self._keep(rows)
+                whole = rows
+                rows, found, aside = well_formed(whole)
+                reads += f", {found:,} rows"
+                if aside:
+                    self.malformed[node.name] = whole
+                    note = f"{aside:,} malformed, kept in {malformed_table(self.job.name).name}"
+        self._made(node, rows)
+        return StageReport(node.name, node.kind, "done", reads, note=note)
+
+    def _transform(self, node: Node) -> StageReport:
+        inputs = {parameter: self.frames[frame] for parameter, frame in node.takes.items()}
+        self._made(node, call(node, inputs, self.reading.lake.spark, self.plan.interval, self.run, self.parameters))
+        return StageReport(node.name, node.kind, "done")
+
+    def _load(self, node: Node) -> StageReport:
+        lake, transaction = self.reading.lake, self._transaction(node.name)
+        (frame,) = node.takes.values()
+        if node.table is None:
+            inputs = dict.fromkeys(node.takes, self.frames[frame])
+            fault.point("before own load")
+            call(node, inputs, lake.spark, self.plan.interval, self.run, self.parameters)
+            fault.point("after own load")
+            return StageReport(node.name, node.kind, "done", note="at least once: a function of your own has no commit")
+        if is_applied(lake, node.table, transaction):
+            loaded = loaded_before(lake, node.table, transaction)
+        else:
+            write: Any = node.does.write  # type: ignore[union-attr]
+            with self.guard(node.table.name):
+                loaded = load(lake, node.table, write, self.frames[frame], transaction)
+        self._left(node.table, loaded)
+        outcome = "already applied" if loaded.already_applied else "done"
+        return StageReport(node.name, node.kind, outcome, counts=loaded.counts, version=loaded.version)
+
+    def _keep_malformed(self, frame: str, rows: DataFrame) -> None:
+        table = malformed_table(self.job.name)
+        with self.guard(table.name):
+            transaction = self._transaction(f"{frame}.malformed")
+            self._left(table, keep_malformed(self.reading.lake, self.job.name, frame, rows, transaction))
+
+    def _left(self, table: Table, loaded: Loaded) -> None:
+        self.reading = replace(self.reading, loaded={**self.reading.loaded, table.name: loaded})
+
+    def _reading_for(self, node: Node) -> Reading:
+        """Return what a source reads with; of a table whose load takes no part, what the load would have touched."""
+        loaded = dict(self.reading.loaded)
+        for other in self.job.loads:
+            if other.key in node.after and other.table and other.table.name not in loaded:
+                (frame,) = other.takes.values()
+                touched = partitions_of(self.frames[frame], other.table)
+                loaded[other.table.name] = Loaded(newest_version(self.reading.lake, other.table), touched, Counts())
+        return replace(self.reading, loaded=loaded)
+
+    def _made(self, node: Node, rows: DataFrame) -> None:
+        """Keep a frame under its name, with its row model's rules, and computed once if several stages take it."""
+        # What a table holds was checked when it was loaded.
+        if node.model is not None and not isinstance(node.does, TableSource | Written):
+            self.unchecked[node.name] = rows
+            rows = enforce(rows, node.model, node.name)
+        if self.job.consumers(node.name) > 1 and not _is_kept(node):
+            self._keep(rows)
+        self.frames[node.name] = rows
+
+    def _keep(self, rows: DataFrame) -> None:
+        rows.persist(StorageLevel.MEMORY_AND_DISK)
+        self.kept.append(rows)
+
+    def _transaction(self, load: str) -> Transaction:
+        notes = {
+            "job": self.job.name,
+            "load": load,
+            "run": self.run.run_id,
+            "epoch": self.plan.position.epoch,
+            "batch": self.plan.position.batch,
+            "plan": fingerprint(self.plan),
+            "code": self.plan.code_version,
+        }
+        return Transaction(f"{self.app}/{load}", self.plan.position, notes)
+
+    def _chosen(self) -> list[Node]:
+        return [node for node in self.job.loads if node.name in self.loads]
+
+    def _needed(self) -> set[str]:
+        """Return the loads, what the ones that are not in yet are made from, and what may hold malformed records."""
+        lake, loads = self.reading.lake, {node.key: node for node in self.job.loads}
+        needed = {node.key for node in self._chosen()}
+        for node in reversed(self.job.nodes):
+            if node.key not in needed or (node.table and is_applied(lake, node.table, self._transaction(node.name))):
+                continue
+            needed.update(node.takes.values())
+            needed.update(frame for key in node.after if key not in needed for frame in loads[key].takes.values())
+        aside = malformed_table(self.job.name)
+        for node in self.job.nodes:
+            transaction = self._transaction(f"{node.name}.malformed")
+            if getattr(node.does, "keeps_malformed", False) and not is_applied(lake, aside, transaction):
+                needed.add(node.key)
+        return needed
+
+    def _explained(self, node: Node, error: Exception) -> Exception:
+        if isinstance(error, LakegateError):
+            return error
+        for name, rows in self.unchecked.items():
+            model = next(n.model for n in self.job.nodes if n.key == name)
+            if model and broke_rule(error, name):
+                broken, examples = violations(rows, model)
+                return ExpectationFailedError(name, broken, examples)
+        if gone := next((word for word in GONE if word in str(error)), None):
+            return PinVanishedError(node.name, [f"a file of what was planned ({gone})"])
+        file, line, _ = location(error, node.function) if node.function else ("", 0, "")
+        return StageFailedError(self.job.name, node.name, f" at {file}:{line}" if file else "", error)
+
+
+def _pinned(pin: Pin) -> str:
+    if pin.files:
+        return "1 file" if len(pin.files) == 1 else f"{len(pin.files):,} files"
+    if pin.after is not None:
+        return f"versions {pin.after + 1} to {pin.version}"
+    return "" if pin.version is None else f"version {pin.version}"
+
+
+def _is_kept(node: Node) -> bool:
+    """Say whether a frame is kept already, from when its malformed records were counted."""
+    return bool(getattr(node.does, "keeps_malformed", False))
+
+
+def _logged(report: StageReport) -> dict[str, Any]:
+    counts = report.counts
+    rows = {} if counts is None else {name: getattr(counts, name) for name in Counts.__slots__}
+    return {"stage": report.name, "kind": report.kind, "outcome": report.outcome, "version": report.version, **rows}

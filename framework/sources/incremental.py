@@ -1,0 +1,254 @@
+"""Incremental reading: only the files, or only the rows, that are behind the bookmark."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DateType, StructType, TimestampNTZType, TimestampType
+
+from framework.batch import FilePin, Interval, Pin
+from framework.errors import BackfillRefusedError, DeclarationError, LandingError, alternatives
+from framework.sources.files import Files, now_there
+from framework.sources.source import Bookmark, IncrementalSource, News, Reading, Source
+from framework.tables import RowModel
+from framework.tables.model import columns
+
+SHOWN = 3
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+DATE_PARTS = {"yyyy": "year", "MM": "month", "dd": "day", "HH": "hour"}
+
+
+@dataclass(frozen=True, slots=True)
+class IncrementalFiles:
+    """The files that no batch has read yet, sorted, so many at a time; made by `incremental`."""
+
+    source: Files
+    most: int
+    dated: str | None = None
+
+    @property
+    def model(self) -> type[RowModel] | None:
+        """The row model of the files."""
+        return self.source.model
+
+    @property
+    def keeps_malformed(self) -> bool:
+        """As the files do."""
+        return self.source.keeps_malformed
+
+    def schema(self, reading: Reading) -> StructType | None:
+        """Return the model's columns and the added ones."""
+        return self.source.schema(reading)
+
+    def pin(self, reading: Reading) -> Pin:
+        """Pin the first files there are, as if none had been read."""
+        return self.news(reading, Bookmark()).pin or Pin()
+
+    def read(self, reading: Reading, pin: Pin) -> DataFrame:
+        """Read exactly the pinned files."""
+        return self.source.read(reading, pin)
+
+    def news(self, reading: Reading, bookmark: Bookmark) -> News:
+        """List the files and subtract those that were read, by path; a path that is another file now is reported.
+
+        The listing streams by: what is kept of it is one batch, and of what was read a path and its size and time.
+        """
+        known, counted, rewritten = bookmark.files(), _Sum(), _Sum()
+
+        def unread() -> Iterator[FilePin]:
+            for file in self.source.listed(reading):
+                before = known.get(file.path)
+                if before is None:
+                    counted.add(file)
+                    yield file
+                elif before != file:
+                    rewritten.add(file)
+
+        first = nsmallest(self.most, unread(), key=self._order)
+        notes = (f"{rewritten.said} rewritten since read, and not read again: {rewritten.named}",)
+        pin = self.source.pinned(reading, first) if first else None
+        return News(pin, counted.said if first else "nothing", notes if rewritten.number else ())
+
+    def within(self, reading: Reading, interval: Interval) -> Pin | None:
+        """Pin the files whose date is in the interval, whether they were read before or not."""
+        if self.dated is None:
+            raise BackfillRefusedError(
+                "",
+                f"the files {self.source.path!r} have no date. Say where it is in their names: dated='{{yyyy}}-{{MM}}'",
+            )
+        dated = ((self._date(file), file) for file in self.source.listed(reading))
+        found = [file for date, file in dated if _is_in(date, interval)]
+        return self.source.pinned(reading, sorted(found, key=self._order)) if found else None
+
+    def pin_again(self, reading: Reading, pin: Pin) -> Pin:
+        """Pin the files that are still there, as they are now."""
+        return replace(pin, files=tuple(file for file in now_there(reading.lake, pin.files) if file))
+
+    def position(self, pin: Pin) -> str:
+        """Name the last file."""
+        return pin.files[-1].path.rsplit("/", 1)[-1] if pin.files else "no file"
+
+    def _order(self, file: FilePin) -> tuple[datetime, str]:
+        return (self._date(file) if self.dated else datetime.min, file.path)
+
+    def _date(self, file: FilePin) -> datetime:
+        pattern = re.escape(self.dated or "")
+        for part, name in DATE_PARTS.items():
+            pattern = pattern.replace(re.escape(f"{{{part}}}"), f"(?P<{name}>[0-9]{{{len(part)}}})", 1)
+        found = re.search(pattern, file.path)
+        try:
+            parts = {name: int(text) for name, text in found.groupdict().items()} if found else {}
+            return datetime(**{"month": 1, "day": 1, **parts}, tzinfo=UTC)
+        except (TypeError, ValueError):
+            raise LandingError(file.path, f"has no date where dated={self.dated!r} says it is") from None
+
+
+@dataclass(frozen=True, slots=True)
+class IncrementalRows:
+    """The rows of a table or database whose time is behind the bookmark; made by `incremental`."""
+
+    source: Source
+    by: str
+    lag: timedelta = timedelta()
+
+    keeps_malformed = False
+
+    @property
+    def model(self) -> type[RowModel] | None:
+        """The row model of the source."""
+        return self.source.model
+
+    def schema(self, reading: Reading) -> StructType | None:
+        """Return the columns of the source."""
+        return self.source.schema(reading)
+
+    def pin(self, reading: Reading) -> Pin:
+        """Pin all rows up to now."""
+        return replace(self.source.pin(reading), interval=Interval(None, self._end(reading)))
+
+    def read(self, reading: Reading, pin: Pin) -> DataFrame:
+        """Read the rows whose time is in the interval; those without a time are in none."""
+        rows, interval = self.source.read(reading, pin), pin.interval or Interval()
+        if interval.start is not None:
+            rows = rows.where(F.col(self.by) >= F.lit(interval.start))
+        return rows.where(F.col(self.by) < F.lit(interval.end)) if interval.end is not None else rows
+
+    def news(self, reading: Reading, bookmark: Bookmark) -> News:
+        """Pin the interval from where the last one ended, less the lag, up to when the run began."""
+        before = bookmark.last.interval.end if bookmark.last and bookmark.last.interval else None
+        end = self._end(reading)
+        if before and end <= before:
+            behind = (f"the clock is at {end:%Y-%m-%d %H:%M:%S} UTC, behind the bookmark",) if end < before else ()
+            return News(None, "nothing", behind)
+        start = before - self.lag if before else None
+        pin = replace(self.source.pin(reading), interval=Interval(start, end))
+        if self.read(reading, pin).isEmpty():
+            return News(None, "nothing")
+        missing = self.source.read(reading, pin).where(F.col(self.by).isNull()).count()
+        note = f"{missing:,} rows have no {self.by!r}, so they are in no interval and are not read"
+        return News(pin, f"rows {self.position(pin)}", (note,) if missing else ())
+
+    def within(self, reading: Reading, interval: Interval) -> Pin | None:
+        """Pin the rows whose time is in the interval."""
+        return replace(self.source.pin(reading), interval=interval)
+
+    def pin_again(self, reading: Reading, pin: Pin) -> Pin:
+        """Pin the same interval of the source as it is now."""
+        return replace(self.source.pin(reading), interval=pin.interval)
+
+    def position(self, pin: Pin) -> str:
+        """Say up to when."""
+        end = pin.interval.end if pin.interval else None
+        return f"before {self.by} {end:%Y-%m-%d %H:%M:%S} UTC" if end else "everything"
+
+    def _end(self, reading: Reading) -> datetime:
+        """Return the end of an interval that begins now: of a day that is not over, no row is read yet."""
+        columns = self.schema(reading)
+        kind = columns[self.by].dataType if columns and self.by in columns.names else None
+        if not isinstance(kind, TimestampType | TimestampNTZType | DateType):
+            said = (
+                f"{self.by!r} is {kind.simpleString() if kind else 'not there'}; an interval needs a timestamp or date"
+            )
+            raise DeclarationError(f"incremental(..., by={self.by!r})", said)
+        now = reading.until or reading.started_at
+        return now.replace(hour=0, minute=0, second=0, microsecond=0) if isinstance(kind, DateType) else now
+
+
+def incremental(
+    source: Source,
+    *,
+    by: str | None = None,
+    lag: str | timedelta | None = None,
+    max_files_per_batch: int = 1_000,
+    dated: str | None = None,
+) -> IncrementalSource:
+    """Read only what no batch of the job has read yet.
+
+    Of `files`: those whose path is new, in the order of their names, `max_files_per_batch` at a time; `dated` says
+    where their date is (`"flights-{yyyy}-{MM}"`, also `{dd}` and `{HH}`; UTC), then they are in its order, and a
+    backfill can choose them. Of a `table` or `jdbc`: the rows whose time `by` (a timestamp or date) is in the interval
+    from where the last batch ended up to when the run began; `lag` ("90s", "15m", "1h", "2d", "1w") begins that much
+    earlier, for rows that arrive late, and needs a load by key. Raises DeclarationError.
+    """
+    subject = "incremental(...)"
+    if isinstance(source, Files):
+        if by or lag:
+            raise DeclarationError(subject, "files are read by their names; by= and lag= are for table() and jdbc()")
+        if max_files_per_batch < 1:
+            raise DeclarationError(subject, f"max_files_per_batch is {max_files_per_batch} and must be at least 1")
+        if dated is not None and "{yyyy}" not in dated:
+            raise DeclarationError(subject, f"dated={dated!r} must hold {{yyyy}}, and may {{MM}}, {{dd}} and {{HH}}")
+        return IncrementalFiles(source, max_files_per_batch, dated)
+    if not hasattr(source, "pin") or hasattr(source, "news"):
+        raise DeclarationError(subject, f"{source!r} cannot be read incrementally; take files(), table() or jdbc()")
+    if by is None:
+        raise DeclarationError(subject, "say which column tells new rows: by='updated_at'")
+    if source.model and by not in columns(source.model):
+        raise DeclarationError(subject, f"by={by!r} is not a column. {alternatives(by, columns(source.model))}")
+    if dated:
+        raise DeclarationError(subject, "dated= is for files()")
+    return IncrementalRows(source, by, _duration(lag))
+
+
+@dataclass(slots=True)
+class _Sum:
+    """How many files, how large together, and a few of them."""
+
+    number: int = 0
+    size: int = 0
+    some: list[str] = field(default_factory=list)
+
+    def add(self, file: FilePin) -> None:
+        self.number += 1
+        self.size += file.size
+        if len(self.some) < SHOWN:
+            self.some.append(file.path.rsplit("/", 1)[-1])
+
+    @property
+    def said(self) -> str:
+        return f"{self.number:,} file{'s' if self.number > 1 else ''}, {self.size / 1e6:,.1f} MB"
+
+    @property
+    def named(self) -> str:
+        return ", ".join(self.some) + (", ..." if self.number > SHOWN else "")
+
+
+def _is_in(date: datetime, interval: Interval) -> bool:
+    return (interval.start is None or interval.start <= date) and (interval.end is None or date < interval.end)
+
+
+def _duration(lag: str | timedelta | None) -> timedelta:
+    if isinstance(lag, str):
+        found = re.fullmatch(r"(\d+)\s*([smhdw])", lag)
+        if not found:
+            raise DeclarationError(
+                "incremental(...)", f"lag={lag!r} is no length of time: write 90s, 15m, 1h, 2d or 1w"
+            )
+        lag = timedelta(**{UNITS[found[2]]: int(found[1])})
+    if lag is not None and lag < timedelta():
+        raise DeclarationError("incremental(...)", "lag is negative: it would leave rows out")
+    return lag or timedelta()

@@ -1,0 +1,190 @@
+"""History: which batches a job has planned, finished, withdrawn and rolled back, in order.
+
+under <lake.root>/_lakegate
+    plans/<job>/0000-0000000003.json        what the batch reads: put there before its first commit
+    attempts/<job>/0000-0000000003-1.json   who ran it, one for each attempt
+    withdrawn/<job>/0000-0000000003.json    it failed before any of its loads was in
+    published/<job>/0000-0000000003.json    it is finished: the versions of its tables
+    rollbacks/<job>/0001.json               epoch 1 begins with what a batch of epoch 0 left
+    backfills/<job>/<id>.json               what a backfill was asked for
+
+A batch is open from its plan until it is published or withdrawn. A rollback begins a new epoch, which keeps the batches
+up to one of an older epoch; so the batches that count are found by going back from the newest.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from framework.batch import FilePin, Plan, Position, Publication
+from framework.errors import UnknownRunError
+from framework.state.documents import Documents
+from framework.tables import Lake
+
+LEDGER_EVERY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One process that began or took up a batch."""
+
+    run_id: str
+    number: int
+    position: Position
+    started_at: datetime
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A batch that failed before any of its loads was in, so that its inputs may be planned anew."""
+
+    position: Position
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The intent to go back: a new epoch, the batch that it keeps, and the version that each table goes back to."""
+
+    epoch: int
+    kept: Position
+    run_id: str
+    tables: Mapping[str, int]
+    apps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """What a backfill was asked for: a past interval (UTC), its slices, the loads, the run parameters."""
+
+    backfill_id: str
+    start: datetime
+    end: datetime
+    by: str | None
+    loads: tuple[str, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The files that all batches up to a position have read: path, size, modification time, etag."""
+
+    files: tuple[tuple[str, int, int, str | None], ...]
+
+
+class History:
+    """The batches of one job, or of one backfill, whose name is `<job>@<id>`."""
+
+    def __init__(self, lake: Lake, job: str) -> None:
+        self.job = job
+        self.plans = Documents(lake, f"plans/{job}", Plan)
+        self.attempts = Documents(lake, f"attempts/{job}", Attempt)
+        self.withdrawn = Documents(lake, f"withdrawn/{job}", Withdrawn)
+        self.published = Documents(lake, f"published/{job}", Publication)
+        self.rollbacks = Documents(lake, f"rollbacks/{job}", Rollback)
+        self.backfills = Documents(lake, f"backfills/{job}", Backfill)
+        self._ledgers = Documents(lake, f"ledgers/{job}", Ledger)
+
+    @cached_property
+    def epochs(self) -> dict[int, Rollback]:
+        """The rollbacks by the epoch that each began."""
+        return {found.epoch: found for found in self.rollbacks.load_all(self.rollbacks.names())}
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch."""
+        return max(self.epochs, default=0)
+
+    def newest(self) -> Position | None:
+        """Return the newest batch that was planned, withdrawn ones too, or with which the newest epoch began."""
+        kept = [Position(self.epoch, self.epochs[self.epoch].kept.batch)] if self.epoch else []
+        return max([*kept, *(p for p in positions(self.plans) if p.epoch == self.epoch)], default=None)
+
+    def next(self) -> Position:
+        """Return the position of a batch that is planned now."""
+        return (self.newest() or Position(self.epoch, 0)).next()
+
+    def open_position(self) -> Position | None:
+        """Return the batch that is planned, and neither published nor withdrawn."""
+        newest = self.newest()
+        if newest is None or self.published.load(name(newest)) or self.withdrawn.load(name(newest)):
+            return None
+        return newest
+
+    def open_rollback(self) -> Rollback | None:
+        """Return the rollback that was begun and is not finished."""
+        found = self.epochs.get(self.epoch)
+        done = found is None or self.published.load(name(Position(found.epoch, found.kept.batch)))
+        return None if done else found
+
+    def last(self) -> Plan | None:
+        """Return the plan of the last batch that is finished and counts."""
+        finished = self._counting()
+        return self.plans.load(name(finished[-1])) if finished else None
+
+    def files_before(self) -> dict[str, FilePin]:
+        """Return the files that the batches which count have read, by path; a later reading of a path wins.
+
+        Every so many batches the answer is kept as a ledger, so that not all plans are read each time.
+        """
+        counting = self._counting()
+        ledgers = set(positions(self._ledgers))
+        begin = next((i for i in range(len(counting) - 1, -1, -1) if counting[i] in ledgers), None)
+        ledger = None if begin is None else self._ledgers.load(name(counting[begin]))
+        read = {file[0]: FilePin(*file) for file in ledger.files} if ledger else {}
+        since = counting if begin is None else counting[begin + 1 :]
+        for plan in self.plans.load_all([name(position) for position in since]):
+            read.update((file.path, file) for file in (plan.bookmark.files if plan.bookmark else ()))
+        if len(since) >= LEDGER_EVERY:
+            kept = tuple((file.path, file.size, file.modified_at, file.etag) for file in read.values())
+            self._ledgers.create(name(counting[-1]), Ledger(kept))
+        return read
+
+    def run(self, run_id: str) -> Publication:
+        """Return what the last finished batch of a run left. Raises UnknownRunError."""
+        for published in reversed(self.published.names()):
+            found = self.published.load(published)
+            if found and found.run_id == run_id:
+                return found
+        raise UnknownRunError(self.job, run_id)
+
+    def latest(self) -> Publication:
+        """Return what the newest finished batch left. Raises UnknownRunError where none is finished."""
+        finished = [found for found in self.published.names() if found.startswith(f"{self.epoch:04}-")]
+        if not finished and self.epoch:  # while a rollback is not finished: what it goes back to
+            finished = [name(self.epochs[self.epoch].kept)]
+        found = self.published.load(finished[-1]) if finished else None
+        if found is None:
+            raise UnknownRunError(self.job, None)
+        return found
+
+    def origin(self, position: Position) -> Position:
+        """Return the position under which a batch was planned: one that an epoch kept was planned in an older one."""
+        while position.epoch in self.epochs and position.batch <= self.epochs[position.epoch].kept.batch:
+            position = Position(self.epochs[position.epoch].kept.epoch, position.batch)
+        return position
+
+    def _counting(self) -> list[Position]:
+        """Return the finished batches that no rollback has undone, in order."""
+        finished = set(positions(self.published))
+        return [p for p in positions(self.plans) if p in finished and self.origin(Position(self.epoch, p.batch)) == p]
+
+
+def name(position: Position) -> str:
+    """Return the name of a batch's documents: `0000-0000000003`, in the order of the batches."""
+    return f"{position.epoch:04}-{position.batch:010}"
+
+
+def positions(documents: Documents[Any]) -> list[Position]:
+    """Return the batches that have a document, in order."""
+    return sorted(_positions(documents.names()))
+
+
+def _positions(names: list[str]) -> Iterator[Position]:
+    for found in names:
+        epoch, batch, *_ = found.split("-")
+        yield Position(int(epoch), int(batch))

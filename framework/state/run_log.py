@@ -1,0 +1,77 @@
+"""The run log: a row for each attempt of each batch, in the table `_lakegate.runs_<job>` of its job.
+
+The row of a batch that is done carries the batch as its transaction, so it is there once, however often the batch was
+taken up. An attempt that failed has a row of its own; one that was killed has none, and is known by its document.
+"""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from framework import fault
+from framework.batch import Position
+from framework.tables import Lake, RowModel, Table, read
+from framework.tables.commit import Transaction
+from framework.tables.model import schema
+from framework.tables.prepare import prepared
+
+
+class LoggedLoad(RowModel):
+    """What one load of a batch did."""
+
+    name: str
+    target: str | None = Field(description="the table; NULL for a function of the user's")
+    outcome: str
+    version: int | None = Field(description="the table's version that it committed")
+    rows_in: int | None
+    inserted: int | None
+    updated: int | None
+    deleted: int | None
+    unchanged: int | None
+    skipped: int | None = Field(description="rows that a later row of the same key superseded")
+    seconds: float
+
+
+class LoggedRun(RowModel):
+    """One attempt of one batch."""
+
+    run_id: str
+    attempt: int
+    epoch: int
+    batch: int
+    backfill: str | None = Field(description="the backfill that the batch belongs to")
+    plan: str = Field(description="fingerprint of what the batch reads and of its parameters")
+    parameters: str = Field(description="JSON")
+    code_version: str
+    environment: str
+    started_at: datetime = Field(description="UTC")
+    finished_at: datetime = Field(description="UTC")
+    outcome: str = Field(description="done or failed")
+    error: str | None
+    loads: list[LoggedLoad]
+
+
+def run_log(job: str) -> Table:
+    """Return the table of a job's run log."""
+    return Table(f"_lakegate.runs_{job}", LoggedRun)
+
+
+def record(lake: Lake, job: str, row: LoggedRun) -> None:
+    """Add a row; that of a batch which is done is added once."""
+    table = run_log(job)
+    rows = prepared(lake, table, lake.spark.createDataFrame([row.model_dump()], schema(LoggedRun)))
+    name = f"{job}@{row.backfill}" if row.backfill else job
+    transaction = Transaction(f"{name}/_runs", Position(row.epoch, row.batch))
+    options = transaction.options if row.outcome == "done" else {}
+    fault.point("before run log")
+    rows.coalesce(1).write.format("delta").options(**options).mode("append").save(lake.path(table.name))
+    fault.point("after run log")
+
+
+def logged(lake: Lake, job: str) -> list[LoggedRun]:
+    """Return the rows, newest first; as many as there were attempts, so not many."""
+    table = run_log(job)
+    if not lake.exists(table.name):
+        return []
+    found = read(lake, table).orderBy("started_at", "epoch", "batch", "attempt", ascending=False).limit(1_000).collect()
+    return [LoggedRun(**row.asDict(recursive=True)) for row in found]

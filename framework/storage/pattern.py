@@ -1,0 +1,63 @@
+"""Patterns of paths, as Hadoop has them: `*`, `?`, `[a-z]`, `[^a]`, `{a,b}`, and `\\` before what is meant itself."""
+
+import re
+from functools import cache
+
+SPECIAL = frozenset("*?[{\\")
+
+
+def literal_part(where: str) -> str:
+    """Return the folders at the beginning of a pattern that hold no special character; all of it if none does."""
+    parts = where.rstrip("/").split("/")
+    plain = next((i for i, part in enumerate(parts) if SPECIAL & set(part)), len(parts))
+    return "/".join(parts[:plain])
+
+
+def matches(where: str, path: str) -> bool:
+    """Say whether a file is named by the pattern or lies below what it names, and is not hidden.
+
+    A folder or file that the pattern names letter by letter may be hidden; what a special character stands for not.
+    """
+    wanted, found = where.rstrip("/").split("/"), path.split("/")
+    if len(found) < len(wanted):
+        return False
+    for pattern, part in zip(wanted, found, strict=False):
+        if pattern != part and (hidden(part) or not _compiled(pattern).fullmatch(part)):
+            return False
+    return not any(hidden(part) for part in found[len(wanted) :])
+
+
+def hidden(name: str) -> bool:
+    """As Spark does: what begins with _ or . is not data, nor is what Hadoop is still copying."""
+    return name.startswith(("_", ".")) or name.endswith("._COPYING_")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join(_translated(pattern)), re.DOTALL)
+
+
+def _translated(pattern: str) -> list[str]:
+    made, depth, at = [], 0, 0
+    while at < len(pattern):
+        letter = pattern[at]
+        at += 1
+        if letter == "\\" and at < len(pattern):
+            made.append(re.escape(pattern[at]))
+            at += 1
+        elif letter == "[" and "]" in pattern[at + 1 :]:
+            end = pattern.index("]", at + 1)
+            inside = pattern[at:end].replace("\\", "\\\\")
+            made.append(f"[{'^' + inside[1:] if inside[0] in '!^' else inside}]")
+            at = end + 1
+        elif letter == "{":
+            made.append("(?:")
+            depth += 1
+        elif letter == "}" and depth:
+            made.append(")")
+            depth -= 1
+        elif letter == "," and depth:
+            made.append("|")
+        else:
+            made.append({"*": ".*", "?": "."}.get(letter, re.escape(letter)))
+    return made

@@ -1,0 +1,51 @@
+"""Restoring a table to an earlier version, in a commit that says so."""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote
+
+from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException
+
+from framework.batch import Position
+from framework.session import derive
+from framework.tables.commit import Transaction, read_commit
+from framework.tables.lake import Lake
+from framework.tables.read import first_line
+
+AT_ONCE = 16
+
+
+def can_restore(lake: Lake, table: str, version: int) -> str:
+    """Say why a version cannot be restored: its log or one of its files is gone. Empty where it can."""
+    there = lake.spark.read.format("delta")
+    try:
+        wanted = set(there.option("versionAsOf", version).load(lake.path(table)).inputFiles())
+    except (AnalysisException, Py4JJavaError) as error:
+        return f"version {version} is not in its log any more ({first_line(error)})"
+    # What the table holds now is there; a vacuum can have taken only what it does not.
+    missing = wanted - set(there.load(lake.path(table)).inputFiles())
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = pool.map(lambda path: lake.storage.stat(unquote(path)), missing)
+        return "" if all(found) else f"files of version {version} are gone: they were vacuumed"
+
+
+def fence(lake: Lake, table: str, app_id: str, position: Position, notes: Mapping[str, Any]) -> None:
+    """Move an app's transaction to a position by a commit of no rows; Delta skips it where the app is there already."""
+    transaction = Transaction(app_id, position, notes)
+    rows = lake.spark.read.format("delta").load(lake.path(table)).limit(0)
+    rows.write.format("delta").options(**transaction.options).mode("append").save(lake.path(table))
+
+
+def restore(lake: Lake, table: str, version: int, notes: Mapping[str, Any]) -> int:
+    """Make the table what it was at a version, and return the new version; once, if its newest commit has the notes."""
+    newest = int(lake.snapshot(table).version())
+    last = read_commit(lake, table, newest, {})
+    if last and last.operation == "RESTORE" and last.notes == dict(notes):
+        return newest
+    session = derive(lake.spark, {"spark.databricks.delta.commitInfo.userMetadata": json.dumps(dict(notes))})
+    DeltaTable.forPath(session, lake.path(table)).restoreToVersion(version)
+    return int(lake.snapshot(table).version())
