@@ -18,6 +18,7 @@ from framework.pipeline.work import BatchReport, Work
 from framework.sources.incremental import IncrementalFiles
 from framework.state import Backfill, History
 from framework.state.history import name
+from framework.tables import Lake
 
 By = Literal["year", "month", "week", "day", "hour"]
 STEPS = {"week": timedelta(weeks=1), "day": timedelta(days=1), "hour": timedelta(hours=1)}
@@ -64,13 +65,13 @@ def begin_backfill(
     return asked
 
 
-def find_backfill(work: Work, backfill_id: str) -> Backfill:
+def find_backfill(lake: Lake, job: Job, backfill_id: str) -> Backfill:
     """Return a backfill that was begun. Raises BackfillRefusedError where there is none of that id."""
-    backfills = History(work.lake, work.job.name).backfills
+    backfills = History(lake, job.name).backfills
     found = backfills.load(backfill_id)
     if found is None:
         known = alternatives(backfill_id, backfills.names())
-        raise BackfillRefusedError(work.job.name, f"no backfill {backfill_id!r} was begun. {known}")
+        raise BackfillRefusedError(job.name, f"no backfill {backfill_id!r} was begun. {known}")
     return found
 
 

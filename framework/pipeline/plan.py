@@ -63,26 +63,24 @@ def plan(
     planned otherwise, LostPlanError or DamagedStateError where a plan is gone, RestoredTableError where a table went
     back by hand, and what the sources raise.
     """
-    reached = positions(job, reading.lake, history.job)
-    newest = history.newest()
-    _require_known(job, history, newest, reached)
     position = history.open_position()
-    if position and replan and position not in reached.values():
+    if position is None:
+        return _fresh(job, reading, history, run_id, parameters, past)
+    reached = _reached(job, reading.lake, history)
+    if replan and position not in reached.values():
         history.withdrawn.create(name(position), Withdrawn(position, "planned anew"))
-    elif position:
-        found = history.plans.load(name(position))
-        if found is None:
-            raise LostPlanError(job.name, str(position), history.plans.path(name(position)))
-        if replan:
-            found = _pinned_again(job, reading, found)
-            history.plans.replace(name(position), found)
-        else:
-            _require_as_planned(job, reading.lake, history, found, parameters, reached)
-        changed = found.code_version != code_version(job)
-        note = f"its code was {found.code_version} when it was planned, and has changed since"
-        return Planned(found, resumed=True, notes=(note,) if changed else ())
-    _require_not_restored(job, reading.lake, history)
-    return _fresh(job, reading, history, run_id, parameters, reached, past)
+        return _fresh(job, reading, history, run_id, parameters, past)
+    found = history.plans.load(name(position))
+    if found is None:
+        raise LostPlanError(job.name, str(position), history.plans.path(name(position)))
+    if replan:
+        found = _pinned_again(job, reading, found)
+        history.plans.replace(name(position), found)
+    else:
+        _require_as_planned(job, reading.lake, history, found, parameters, reached)
+    changed = found.code_version != code_version(job)
+    note = f"its code was {found.code_version} when it was planned, and has changed since"
+    return Planned(found, resumed=True, notes=(note,) if changed else ())
 
 
 def positions(job: Job, lake: Lake, app: str) -> dict[str, Position | None]:
@@ -127,7 +125,6 @@ def _fresh(
     history: History,
     run_id: str,
     parameters: Mapping[str, Any],
-    reached: Mapping[str, Position | None],
     past: Past | None,
 ) -> Planned:
     pinned: dict[str, Pin] = {}
@@ -142,6 +139,9 @@ def _fresh(
             return Planned(None, notes=tuple(notes))
         pinned[job.incremental.name] = found.pin
         interval = found.pin.interval or interval
+    reached = _reached(job, reading.lake, history)
+    _require_not_restored(job, reading.lake, history)
+    if job.incremental and not past:
         notes += _joining(reached, history)
     fresh = Plan(
         job=job.name,
@@ -166,11 +166,13 @@ def _joining(reached: Mapping[str, Position | None], history: History) -> list[s
     return [f"{load} joins at this batch; what came before is for {how} {load}`" for load in behind]
 
 
-def _require_known(job: Job, history: History, newest: Position | None, reached: Mapping[str, Position | None]) -> None:
-    """Raise LostPlanError where a table holds a batch of which there is no plan."""
+def _reached(job: Job, lake: Lake, history: History) -> dict[str, Position | None]:
+    """Return where each load is. Raises LostPlanError where a table holds a batch of which there is no plan."""
+    newest, reached = history.newest(), positions(job, lake, history.job)
     for at in reached.values():
         if at is not None and (newest is None or at > newest):
             raise LostPlanError(job.name, str(at), history.plans.path(name(at)))
+    return reached
 
 
 def _require_as_planned(

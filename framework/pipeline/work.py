@@ -24,7 +24,7 @@ from framework.pipeline.parameters import as_json, values
 from framework.pipeline.plan import Planned, fingerprint
 from framework.sources import Reading
 from framework.state import Attempt, History, Lease, LoggedLoad, LoggedRun, Withdrawn, record
-from framework.state.history import name
+from framework.state.history import job_of, name
 from framework.state.process import Holder, this_one
 from framework.tables import Lake
 from framework.tables.prepare import require_as_declared
@@ -239,7 +239,7 @@ def landing(settings: Settings) -> str:
 
 def published(lake: Lake, run: str) -> Publication:
     """Return what a run has left, given its id, or a job's name for its latest one. Raises UnknownRunError."""
-    job = run.split("-", 1)[0]
+    job = job_of(run)
     return History(lake, job).latest() if run == job else History(lake, job).run(run)
 
 
