@@ -24,6 +24,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from framework.config import LandingSettings
 from framework.config import load as load_settings
 from framework.pipeline import run
 from framework.session import create
@@ -34,7 +35,8 @@ ADDED = "_source_file string, _ingested_at timestamp"
 
 
 def by_framework(spark: SparkSession, landing: str, root: str) -> None:
-    run(f.job, Lake(spark, root), landing, {}, environment="local", clock=lambda: datetime.now(UTC))
+    settings = load_settings("local").model_copy(update={"landing": LandingSettings(root=landing)})
+    run(f.job, Lake(spark, root), settings, {}, clock=lambda: datetime.now(UTC))
 
 
 def by_hand(spark: SparkSession, landing: str, root: str) -> None:

@@ -24,6 +24,7 @@ from framework.state import History, Withdrawn
 from framework.state.history import name
 from framework.tables import Lake
 from framework.tables.commit import Transaction, commits_since, find_commit, position_of
+from framework.tables.restore import fence
 
 ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -68,7 +69,7 @@ def plan(
         return _fresh(job, reading, history, run_id, parameters, past)
     reached = _reached(job, reading.lake, history)
     if replan and position not in reached.values():
-        history.withdrawn.create(name(position), Withdrawn(position, "planned anew"))
+        _withdraw(job, reading.lake, history, position)
         return _fresh(job, reading, history, run_id, parameters, past)
     found = history.plans.load(name(position))
     if found is None:
@@ -156,6 +157,14 @@ def _fresh(
         source=job.incremental.name if job.incremental else None,
     )
     return Planned(fresh, notes=tuple(notes))
+
+
+def _withdraw(job: Job, lake: Lake, history: History, position: Position) -> None:
+    """Give a batch up of which no load is in, and see to it that none comes in later, from a run thought dead."""
+    history.withdrawn.create(name(position), Withdrawn(position, "planned anew"))
+    for node in job.loads:
+        if node.table and lake.exists(node.table.name):
+            fence(lake, node.table.name, f"{history.job}/{node.name}", position, {"job": job.name, "withdrawn": True})
 
 
 def _joining(reached: Mapping[str, Position | None], history: History) -> list[str]:
