@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from framework.config import LandingSettings, Settings
@@ -109,10 +110,10 @@ def main() -> None:
         for number in range(2):
             lake = Lake(spark, str(at / f"lake{number}"))
             (at / "data" / "flights" / name).unlink(missing_ok=True)
-            full.append(timed(lambda lake=lake: run(flights.job, lake, mine, {}, clock=clock)))
+            full.append(timed(partial(run, flights.job, lake, mine, {}, clock=clock)))
             shutil.copy(at / "new", at / "data" / "flights" / name)
-            one.append(timed(lambda lake=lake: run(flights.job, lake, mine, {}, clock=clock)))
-            none.append(timed(lambda lake=lake: run(flights.job, lake, mine, {}, clock=clock)))
+            one.append(timed(partial(run, flights.job, lake, mine, {}, clock=clock)))
+            none.append(timed(partial(run, flights.job, lake, mine, {}, clock=clock)))
         print(f"all but 1 % {min(full):6.1f} s   the last 1 % ({count:,} flights) {min(one):5.1f} s", end="   ")
         print(f"ratio {min(one) / min(full):.1%}   nothing new {min(none):.2f} s")
         on, off = [], []
@@ -125,7 +126,7 @@ def main() -> None:
                 run(small, lake, mine, {}, clock=clock)
                 without_state(Lake(spark, str(at / "off0")), mine)
                 continue
-            on.append(timed(lambda lake=lake: run(small, lake, mine, {}, clock=clock)))
+            on.append(timed(partial(run, small, lake, mine, {}, clock=clock)))
             shutil.copytree(at / "on", at / f"off{number}")
             (at / "items" / f"{number}-again.csv").write_text(f"id,name\n{number + 1000},x\n")
             without_state(Lake(spark, str(at / f"off{number}")), mine)

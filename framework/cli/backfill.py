@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 From = Annotated[datetime | None, typer.Option("--from", help="where the interval begins, UTC")]
 To = Annotated[datetime | None, typer.Option("--to", help="where it ends, UTC; this moment is not part of it")]
 By = Annotated[str | None, typer.Option("--by", metavar="UNIT", help="slices: year, month, week, day or hour")]
-OnlyLoad = Annotated[str | None, typer.Option("--only-load", metavar="LOAD", help="only this load")]
+OnlyLoad = Annotated[
+    list[str] | None, typer.Option("--only-load", metavar="LOAD", help="only this load; may be repeated")
+]
 Resume = Annotated[str | None, typer.Option("--resume", metavar="ID", help="go on with one that was interrupted")]
 
 
@@ -31,7 +33,7 @@ def backfill_job(
     start_at: datetime | None,
     end_at: datetime | None,
     by: Any,
-    only_load: str | None,
+    only_load: list[str] | None,
     resume: str | None,
 ) -> None:
     """Run a job over a past interval, slice by slice, and print what each slice read and wrote."""
@@ -41,7 +43,7 @@ def backfill_job(
     from framework.report import batch_summary, progress
 
     if not resume:
-        require_backfill(job, only_load)  # before Spark takes its seconds to start
+        require_backfill(job, only_load or ())  # before Spark takes its seconds to start
         values(job, given)
         if start_at is None or end_at is None:
             raise BackfillRefusedError(job.name, "give --from and --to, or --resume ID")
@@ -58,7 +60,7 @@ def backfill_job(
         else:
             assert start_at is not None
             assert end_at is not None
-            asked = begin_backfill(work, _utc(start_at), _utc(end_at), by=by, only_load=only_load)
+            asked = begin_backfill(work, _utc(start_at), _utc(end_at), by=by, only_loads=only_load or ())
         typer.echo(f"Backfill {asked.backfill_id}; if it is interrupted: --resume {asked.backfill_id}")
         ran = backfill(work, asked, lambda report: batch_summary(job, report))
     typer.echo(f"{asked.backfill_id}: {ran} slices done; the bookmark of {job.name} stays where it was")

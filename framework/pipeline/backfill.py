@@ -4,7 +4,7 @@ Its commits carry the id in place of the job's name, so they are apart from the 
 interrupted is resumed by its id, slice by slice, and a job's next batch reads on from where its last one ended.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
@@ -24,16 +24,17 @@ By = Literal["year", "month", "week", "day", "hour"]
 STEPS = {"week": timedelta(weeks=1), "day": timedelta(days=1), "hour": timedelta(hours=1)}
 
 
-def require_backfill(job: Job, only_load: str | None) -> tuple[str, ...]:
+def require_backfill(job: Job, only_loads: Sequence[str]) -> tuple[str, ...]:
     """Return the loads that take part. Raises BackfillRefusedError where the job, as it is written, has no past."""
     names = [node.name for node in job.loads]
-    if only_load and only_load not in names:
-        raise BackfillRefusedError(job.name, f"it has no load {only_load!r}. {alternatives(only_load, names)}")
-    loads = [node for node in job.loads if only_load in (None, node.name)]
+    for load in only_loads:
+        if load not in names:
+            raise BackfillRefusedError(job.name, f"it has no load {load!r}. {alternatives(load, names)}")
+    loads = [node for node in job.loads if not only_loads or node.name in only_loads]
     for node in loads:
         if node.table and node.does.write.right_for == "new":  # type: ignore[union-attr]
             reason = f"{node.name} appends, so rows that are there already would be there twice; load it by key"
-            raise BackfillRefusedError(job.name, f"{reason}, or leave it out with --only-load")
+            raise BackfillRefusedError(job.name, f"{reason}, or name the others with --only-load")
         if node.table and node.does.write.right_for == "all":  # type: ignore[union-attr]
             reason = f"{node.name} puts its rows in the place of the whole table, and one interval is not the whole"
             raise BackfillRefusedError(job.name, reason)
@@ -49,10 +50,10 @@ def require_backfill(job: Job, only_load: str | None) -> tuple[str, ...]:
 
 
 def begin_backfill(
-    work: Work, start: datetime, end: datetime, *, by: By | None = None, only_load: str | None = None
+    work: Work, start: datetime, end: datetime, *, by: By | None = None, only_loads: Sequence[str] = ()
 ) -> Backfill:
     """Write down what is asked for. Raises BackfillRefusedError."""
-    loads = require_backfill(work.job, only_load)
+    loads = require_backfill(work.job, only_loads)
     if start >= end:
         raise BackfillRefusedError(
             work.job.name, f"--from {start:%Y-%m-%d %H:%M} is not before --to {end:%Y-%m-%d %H:%M}"

@@ -218,6 +218,8 @@ class Execution:
                 continue
             needed.update(node.takes.values())
             needed.update(frame for key in node.after if key not in needed for frame in loads[key].takes.values())
+        if len(self._chosen()) < len(self.job.loads):
+            return needed
         aside = malformed_table(self.job.name)
         for node in self.job.nodes:
             transaction = self._transaction(f"{node.name}.malformed")
