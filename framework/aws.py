@@ -5,6 +5,13 @@ from typing import Any
 from framework.config import AwsSettings
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """Return the errors that a call of AWS can end with: its own answers, and those of the way there."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return (BotoCoreError, ClientError)
+
+
 def client(service: str, settings: AwsSettings) -> Any:
     """Make a client of an AWS service with adaptive retries; credentials come from boto3's own chain."""
     import boto3

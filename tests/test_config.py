@@ -166,7 +166,9 @@ def test_a_variable_that_does_not_fit_is_refused(
     assert _refused(conf) == setting
 
 
-@pytest.mark.parametrize("variable", ["ENVIRONMENT", "LAKEGATE_ENV", "LAKEGATE_JVMS", "LAKEGATE_NO_INSTALL"])
+@pytest.mark.parametrize(
+    "variable", ["ENVIRONMENT", "LAKEGATE_ENV", "LAKEGATE_JVMS", "LAKEGATE_NO_INSTALL", "LAKEGATE_POSTGRES"]
+)
 def test_a_variable_that_is_no_setting_is_left_alone(
     conf: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:

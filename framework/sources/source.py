@@ -1,6 +1,6 @@
 """What a source is: something that can be pinned when a batch is planned, and read again from the pin."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -9,17 +9,24 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from framework.batch import Pin
+from framework.errors import SecretMissingError
+from framework.secrets import variable
 from framework.tables import Lake, Loaded, RowModel
+
+
+def _no_secret(name: str) -> str:
+    raise SecretMissingError(name, variable(name), ["no place: whoever reads gave none"])
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a source reads with: the lake, where relative files are, the batch's clock, and the loads that are done."""
+    """What a source reads with: the lake, where relative files are, the batch's clock, loads that are done, secrets."""
 
     lake: Lake
     landing: str
     started_at: datetime
     loaded: Mapping[str, Loaded] = field(default_factory=dict)
+    secret: Callable[[str], str] = _no_secret
 
 
 class Source(Protocol):
