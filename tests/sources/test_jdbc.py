@@ -207,15 +207,15 @@ print("FOUND", json.dumps(found))
 """
 
 
-@pytest.fixture(scope="module")
-def new_york(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest.fixture(scope="module", params=["python", "spark-submit"])
+def new_york(request: pytest.FixtureRequest, server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a process on a machine in New York finds in `hours`, and all that it says."""
+    command = {"python": [sys.executable], "spark-submit": ["spark-submit", "--master", "local[2]"]}[request.param]
     folder = tmp_path_factory.mktemp("new_york")
     script = folder / "script.py"
     script.write_text(NEW_YORK)
-    said = fresh(
-        ROOT, sys.executable, str(script), server.url, str(folder / "lake"), TZ="America/New_York", PYTHONPATH=str(ROOT)
-    )
+    arguments = [str(script), server.url, str(folder / "lake")]
+    said = fresh(ROOT, *command, *arguments, TZ="America/New_York", PYTHONPATH=str(ROOT))
     assert said.code == 0, said.err
     return json.loads(said.out.split("FOUND ")[1].splitlines()[0]), said
 
