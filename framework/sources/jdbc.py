@@ -1,8 +1,8 @@
 """Tables of a database, read by Spark's JDBC: the columns of a row model, in partitions where one is named.
 
-A `timestamp` without zone means UTC, and a filter on a timestamp means in the database what it means here. For Spark
-writes and reads such times in the zone of the JVM, saying none, and the database takes them to be in the session's: so
-both are UTC, here the session, in session.py the driver's JVM, and in base.toml those of executors.
+A `timestamp` without zone means UTC, and a filter on a timestamp means in the database what it means here. Spark reads
+and writes such times in the zone of the JVM, saying none, and PostgreSQL's driver opens its sessions in that zone. So
+it is UTC: for the driver's JVM by session.py, for those of executors by base.toml.
 """
 
 import re
@@ -41,8 +41,7 @@ OURS = ("url", "dbtable", "query", "user", "fetchsize", "partitioncolumn", "lowe
 CREDENTIAL = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
 CREDENTIAL_IN_URL = re.compile(rf"({CREDENTIAL.pattern})[^=&;?/]*=", re.IGNORECASE)
 SECRET_NAME = re.compile(r"[\w/+=.@-]+")
-# Another database needs options that say the same: driver, and sessionInitStatement.
-POSTGRESQL = {"driver": "org.postgresql.Driver", "sessionInitStatement": "SET TIME ZONE 'UTC'"}
+DRIVERS = {"postgresql": "org.postgresql.Driver"}  # of another database, the option `driver` says it
 DIVISIBLE = (IntegralType, DateType, TimestampType)
 EXACT = (IntegralType, DecimalType)
 DIGITS: Mapping[type[DataType], int] = {ByteType: 3, ShortType: 5, IntegerType: 10, LongType: 19}
@@ -91,8 +90,10 @@ class Jdbc:
             return self._chosen(self._reader(reading, self.table, **self._bounds(reading)).load())
 
     def _reader(self, reading: Reading, table: str, **partitioning: str) -> DataFrameReader:
-        reader = reading.lake.spark.read.format("jdbc").options(**_dialect(self.url), **partitioning)
+        reader = reading.lake.spark.read.format("jdbc").options(**partitioning)
         reader.options(url=self.url, dbtable=table, fetchsize=self.fetch_size).options(**self.options)
+        if (database := self.url.split(":")[1]) in DRIVERS and "driver" not in self.options:
+            reader.option("driver", DRIVERS[database])
         if self.user:
             reader.option("user", self.user)
         if self.password:
@@ -107,10 +108,8 @@ class Jdbc:
         quoted = jvm.org.apache.spark.sql.jdbc.JdbcDialects.get(self.url).quoteIdentifier(self.partition_on)
         asked = f"(SELECT min({quoted}) AS low, max({quoted}) AS high FROM {self.table}) bounds"
         kind = schema(self.model)[self.partition_on].dataType
-        found = (
-            self._reader(reading, asked).load().select(*(F.col(c).cast(kind).cast("string") for c in ("low", "high")))
-        )
-        low, high = found.collect()[0]
+        found = self._reader(reading, asked).load()
+        low, high = found.select(*(found[name].cast(kind).cast("string") for name in found.columns)).collect()[0]
         if low is None:
             return {}
         return {
@@ -183,10 +182,6 @@ def _reason(source: Jdbc) -> str | None:
     if not isinstance(kind := schema(source.model)[source.partition_on].dataType, DIVISIBLE):
         return f"partition_on is {kind.simpleString()} and must be a whole number, a date or a timestamp"
     return None
-
-
-def _dialect(url: str) -> Mapping[str, str]:
-    return POSTGRESQL if url.startswith("jdbc:postgresql:") else {}
 
 
 def _as_declared(found: StructField, declared: StructType) -> StructField:
