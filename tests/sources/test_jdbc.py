@@ -221,9 +221,7 @@ LOCAL, EXECUTORS = "local[2]", "local-cluster[1,2,1024]"
 
 
 @pytest.fixture(
-    scope="module",
-    params=[("python", LOCAL), ("spark-submit", LOCAL), ("python", EXECUTORS)],
-    ids=["python", "spark-submit", "executors"],
+    scope="module", params=[("spark-submit", LOCAL), ("python", EXECUTORS)], ids=["spark-submit", "executors"]
 )
 def new_york(
     request: pytest.FixtureRequest, server: Postgres, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
