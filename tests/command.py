@@ -2,11 +2,13 @@
 
 import importlib
 import io
+import json
 import logging
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from deltalake import DeltaTable, QueryBuilder
 from framework.cli import main
 
 ROOT = Path(__file__).parent.parent
+SPARK = tomllib.loads((ROOT / "conf" / "test.toml").read_text())["spark"]
+PACKAGES = ("packages", "package_excludes")
 LOGGER = logging.getLogger("lakegate")
 
 
@@ -51,7 +55,9 @@ def working_in(folder: Path, *path: Path, **variables: str) -> Iterator[None]:
         patch.chdir(folder)
         for name in [name for name in os.environ if name.startswith("LAKEGATE_")]:
             patch.delenv(name)
-        for name, value in {"COLUMNS": "200", "LAKEGATE_ENV": "test", **variables}.items():
+        # The session of this process is every test's, whoever makes it: with what this repository's tests need.
+        packages = {f"LAKEGATE_SPARK__{name.upper()}": json.dumps(SPARK[name]) for name in PACKAGES}
+        for name, value in {"COLUMNS": "200", "LAKEGATE_ENV": "test", **packages, **variables}.items():
             patch.setenv(name, value)
         ours = {str(ROOT), os.getcwd(), ""}
         patch.setattr(sys, "path", [*map(str, path), *(place for place in sys.path if place not in ours)])

@@ -15,16 +15,15 @@ def print_table(
 ) -> None:
     """Print rows of a table. Raises TableNotFoundError, UnknownSnapshotError or UnknownRunError."""
     here = project.find()
-    _, lake = start(here, f"table {name}", environment, overrides, quiet=True)
-    from framework.pipeline.work import published
-    from framework.sources import Reading
+    settings, lake = start(here, f"table {name}", environment, overrides, quiet=True)
+    from framework.pipeline.work import reading
     from framework.sources import table as source
     from framework.tables import Table
 
-    reading = Reading(lake, "", clock(), published=lambda given: published(lake, given))
+    now = reading(lake, settings, clock())
     chosen = source(Table(name), run=run, version=version)
-    pin = chosen.pin(reading)
-    rows = chosen.read(reading, pin)
+    pin = chosen.pin(now)
+    rows = chosen.read(now, pin)
     printed = Printed(title=f"{name}, version {pin.version}", title_justify="left")
     for column in rows.columns:
         printed.add_column(escape(column), overflow="fold")

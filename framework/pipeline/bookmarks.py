@@ -9,8 +9,7 @@ from framework.batch import Position
 from framework.config import Settings
 from framework.pipeline.job import Job
 from framework.pipeline.plan import news, positions
-from framework.pipeline.work import landing, published
-from framework.sources import Reading
+from framework.pipeline.work import reading
 from framework.state import History
 from framework.tables import Lake
 from framework.tables.commit import Transaction, find_commit
@@ -44,9 +43,7 @@ def bookmark(job: Job, lake: Lake, settings: Settings, clock: Callable[[], datet
         return JobBookmark("none", "everything, each time", position, commits)
     source: Any = job.incremental.does
     read = source.position(last.bookmark) if last and last.bookmark else "nothing"
-    now = clock()
-    reading = Reading(lake, landing(settings), now, until=now, published=lambda run: published(lake, run))
-    found = news(job, reading, history)
+    found = news(job, reading(lake, settings, clock()), history)
     interrupted = history.open_position()
     notes = (f"batch {interrupted} is open: the next run takes it up first",) if interrupted else ()
     return JobBookmark(job.incremental.name, read, position, commits, found.said, (*notes, *found.notes))
