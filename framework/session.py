@@ -112,6 +112,7 @@ def create(settings: Settings, application: str) -> "SparkSession":
         builder = builder.config("spark.jars.packages", ",".join(jars.packages))
         builder = builder.config("spark.jars.excludes", ",".join(jars.excludes))
     _require_java()
+    is_first = SparkContext._active_spark_context is None
     try:
         if under_spark_submit:
             SparkContext._ensure_initialized()
@@ -121,7 +122,7 @@ def create(settings: Settings, application: str) -> "SparkSession":
         raise SparkStartError(f"the Java is {_java_version()}") from error
     _require_delta_jar(spark, chosen)
     _be_in_utc(spark._jvm)
-    if settings.spark.jars == "maven" and not fetched and not under_spark_submit:
+    if settings.spark.jars == "maven" and is_first and not fetched and not under_spark_submit:
         _remember_jars(jars, spark.sparkContext.getConf().get("spark.jars", "").split(","))
     return spark
 

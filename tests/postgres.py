@@ -87,7 +87,7 @@ def _running(programs: Path, folder: Path) -> Iterator[Postgres]:
             _wait_for(server, process, log)
             yield server
         finally:
-            process.send_signal(signal.SIGQUIT)  # at once, whoever is still connected
+            process.send_signal(signal.SIGINT)  # whoever is still connected
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:

@@ -92,6 +92,15 @@ def test_jars_are_remembered_for_what_was_asked_only(
     assert session._fetched_jars(asked) == []
 
 
+def test_the_jars_of_a_session_that_runs_already_are_not_remembered_for_other_packages(
+    spark: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    wanted = settings.spark.model_copy(update={"packages": ("a:a:1",)})
+    assert create(settings.model_copy(update={"spark": wanted}), "tests").sparkContext is spark.sparkContext
+    assert list(tmp_path.iterdir()) == []
+
+
 # -- derived sessions -------------------------------------------------------------------------------------------------
 
 

@@ -91,10 +91,10 @@ class Jdbc:
             return self._chosen(self._reader(reading, self.table, **self._bounds(reading)).load())
 
     def _reader(self, reading: Reading, table: str, **partitioning: str) -> DataFrameReader:
-        reader = reading.lake.spark.read.format("jdbc").options(**partitioning)
-        reader.options(url=self.url, dbtable=table, fetchsize=self.fetch_size).options(**self.options)
-        if (database := self.url.split(":")[1]) in DRIVERS and "driver" not in self.options:
+        reader = reading.lake.spark.read.format("jdbc")
+        if (database := self.url.split(":")[1]) in DRIVERS:
             reader.option("driver", DRIVERS[database])
+        reader.options(**self.options, **partitioning, url=self.url, dbtable=table, fetchsize=self.fetch_size)
         if self.user:
             reader.option("user", self.user)
         if self.password:
@@ -213,5 +213,6 @@ def _causes(error: Any) -> Iterator[tuple[str, str]]:
     if cause is None:
         yield "", str(error)
     while cause is not None:
-        yield cause.getClass().getName(), " ".join(str(cause.getMessage()).split())
+        kind = cause.getClass().getName()
+        yield kind, " ".join((cause.getMessage() or kind).split())
         cause = cause.getCause()

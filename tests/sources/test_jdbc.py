@@ -14,6 +14,7 @@ from pydantic import Field
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from framework.batch import Pin
 from framework.errors import (
     DatabaseError,
     DeclarationError,
@@ -181,6 +182,12 @@ def test_a_filter_on_a_time_is_the_database_s_and_means_utc(server: Postgres, re
     assert ids(rows) == [3, 4, 5, 6, 7]
 
 
+def test_a_filter_on_a_number_that_was_widened_is_the_database_s(server: Postgres, reading: Reading) -> None:
+    rows = source(server).read(reading, Pin()).where(F.col("id") > 1)
+    assert "GreaterThan(id,1)" in pushed(rows)
+    assert ids(rows) == [12, 2]
+
+
 NEW_YORK = """
 import json, os, sys
 from datetime import UTC, datetime
@@ -316,7 +323,7 @@ def test_a_database_that_cannot_be_read_is_refused_in_its_own_words(
 ) -> None:
     orders = replace(source(server, partition_on="id"), **given)
     with pytest.raises(DatabaseError) as refused:
-        orders.pin(reading) if when == "pin" else orders.read(reading, None)  # type: ignore[arg-type]
+        orders.pin(reading) if when == "pin" else orders.read(reading, Pin())
     assert words in refused.value.words
     assert "\tat " not in "".join(traceback.format_exception(refused.value))
 
