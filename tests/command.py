@@ -75,14 +75,19 @@ def working_in(folder: Path, *path: Path, **variables: str) -> Iterator[None]:
 
 def fresh(folder: Path, *command: str, **variables: str) -> Said:
     """Run a command of this environment as a process of its own, without this one's settings and Python path."""
+    known = environment_of(**variables)
+    done = subprocess.run(command, cwd=folder, env=known, capture_output=True, text=True, check=False)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def environment_of(**variables: str) -> dict[str, str]:
+    """Return what a fresh process of this environment finds in its own."""
     foreign = ("LAKEGATE_", "PYTHONPATH", "SPARK_HOME", "PYSPARK_", "AWS_", "MAKE", "MFLAGS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    kept["SPARK_SUBMIT_OPTS"] = (
-        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # two thirds of the time, as in conf/test.toml
-    )
+    # Two thirds of the time, as in conf/test.toml.
+    kept["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     kept["PATH"] = f"{sys.prefix}/bin{os.pathsep}{kept['PATH']}"
-    done = subprocess.run(command, cwd=folder, env={**kept, **variables}, capture_output=True, text=True, check=False)
-    return Said(done.returncode, done.stdout, done.stderr)
+    return {**kept, **variables}
 
 
 def project(folder: Path) -> Path:
