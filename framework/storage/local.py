@@ -39,7 +39,12 @@ class LocalStorage:
     def replace(self, path: str, text: str) -> None:
         """Write beside it and rename."""
         try:
-            _draft(path, text).replace(plain(path))
+            draft = _draft(path, text)
+            try:
+                draft.replace(plain(path))
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
         except OSError as error:
             raise StorageError(path, str(error)) from None
 
@@ -60,7 +65,8 @@ class LocalStorage:
             raise StorageError(where, f"{begin} does not exist")
         try:
             if os.path.isfile(begin):
-                yield _pin(begin, os.stat(begin))
+                if matches(pattern, begin):
+                    yield _pin(begin, os.stat(begin))
                 return
             for entry in _below(begin, set(pattern.split("/"))):
                 if matches(pattern, entry.path):
