@@ -2,7 +2,7 @@
 
 Both read the same files, make the same four tables in a fresh lake with the same checks (headers, malformed records,
 the rules of the row models, NULL and duplicate keys, only changed rows merged), and call the same transforms. By hand
-there is no wiring, no compile on empty frames, no plan, no transaction id and no report.
+there is no wiring, no compile on empty frames, no lease, no plan, no transaction id, no run log and no report.
 
     python benchmarks/overhead.py [PAIRS]
 
@@ -34,7 +34,8 @@ ADDED = "_source_file string, _ingested_at timestamp"
 
 
 def by_framework(spark: SparkSession, landing: str, root: str) -> None:
-    run(f.job, Lake(spark, root), landing, {}, environment="local", clock=lambda: datetime.now(UTC))
+    settings = load_settings("local", [f"landing.root={landing}"])
+    run(f.job, Lake(spark, root), settings, {}, clock=lambda: datetime.now(UTC))
 
 
 def by_hand(spark: SparkSession, landing: str, root: str) -> None:

@@ -78,7 +78,7 @@ def test_a_run_loads_the_tables_and_says_what_it_read_and_wrote(shop: Path, firs
 def test_the_events_of_a_run_are_lines_of_json_where_there_is_no_terminal(first: Said) -> None:
     events = [json.loads(line) for line in first.err.splitlines()]
     stages = [event["stage"] for event in events if event["event"] == "stage_finished"]
-    assert (events[0]["event"], events[-1]["event"]) == ("run_started", "run_finished")
+    assert (events[0]["event"], events[-1]["event"]) == ("batch_started", "batch_finished")
     assert stages == ["raw_orders", "cleaned", "silver.orders"]
     assert {event["run"] for event in events} == {events[0]["run"]}
 
@@ -116,7 +116,7 @@ def test_the_help_of_a_job_shows_its_parameters_with_type_and_default(shop: Path
     assert shown["--days"] == "int = 1"
     assert shown["--dry"] == "bool = False"
     assert shown["--size"] == "Literal['s', 'l'] = 's'"
-    assert {"--env", "--set", "--replan", "--help"} < set(shown)
+    assert {"--env", "--set", "--replan", "--continuous", "--help"} < set(shown)
 
 
 def test_the_help_of_run_lists_the_jobs_though_one_cannot_be_imported(shop: Path) -> None:
@@ -138,6 +138,25 @@ def _no_table_is_touched(shop: Path) -> Iterator[None]:
     assert before
     yield
     assert files_of(shop / "lake") == before
+
+
+@pytest.fixture
+def _no_table_is_loaded(shop: Path) -> Iterator[None]:
+    """An attempt that was refused when it looked at its inputs is in the run log, and nowhere else."""
+
+    def tables() -> dict[str, tuple[int, int]]:
+        return {name: state for name, state in files_of(shop / "lake").items() if not name.startswith("_lakegate/")}
+
+    def attempts() -> list[tuple[Any, ...]]:
+        return rows_at(shop / "lake/_lakegate/runs_orders", "started_at, outcome, error")
+
+    before, attempts_before = tables(), attempts()
+    assert before
+    yield
+    assert tables() == before
+    ((_, outcome, error),) = (row for row in attempts() if row not in attempts_before)
+    assert outcome == "failed"
+    assert error.split(":")[0] in ("LandingError", "HeaderMismatchError")
 
 
 @pytest.mark.usefixtures("_no_table_is_touched")
@@ -190,7 +209,7 @@ def test_an_unknown_variable_is_refused(shop: Path) -> None:
 
 
 @pytest.mark.usefixtures("_no_table_is_touched")
-@pytest.mark.parametrize("name", ["env", "set", "replan", "help"])
+@pytest.mark.parametrize("name", ["env", "set", "replan", "continuous", "help"])
 def test_a_parameter_with_the_name_of_an_option_is_refused(shop: Path, name: str) -> None:
     file = shop / "jobs" / "mine.py"
     file.write_text(REPORTED.replace("dry", name).replace('"reported"', '"mine"'))
@@ -200,7 +219,7 @@ def test_a_parameter_with_the_name_of_an_option_is_refused(shop: Path, name: str
     assert said.error.parameter == name
 
 
-@pytest.mark.usefixtures("_no_table_is_touched")
+@pytest.mark.usefixtures("_no_table_is_loaded")
 @pytest.mark.parametrize("made", [False, True], ids=["missing", "empty"])
 def test_a_landing_folder_without_files_ends_with_3(shop: Path, tmp_path: Path, made: bool) -> None:
     if made:
@@ -211,7 +230,7 @@ def test_a_landing_folder_without_files_ends_with_3(shop: Path, tmp_path: Path, 
     assert "Traceback" not in said.err
 
 
-@pytest.mark.usefixtures("_no_table_is_touched")
+@pytest.mark.usefixtures("_no_table_is_loaded")
 def test_a_file_whose_header_is_not_the_row_model_s_ends_with_3(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "orders").mkdir()
     (tmp_path / "orders" / "a.csv").write_text("id,state,amount,updated_at\n")
