@@ -9,6 +9,8 @@ bin := .venv/bin
 # In an environment: its commands come first, also for the processes that a test starts, and Spark finds Java.
 within = env PATH="$(CURDIR)/$(1)/bin:$$PATH" JAVA_HOME="$$(cat $(1)/java_home)"
 pytest := pytest -n 2 --dist loadfile
+# Where it cannot be had, the tests that need it fail and the others run.
+postgres := scripts/setup.sh --postgres >/dev/null || true
 # What installs, and what builds PySpark (setuptools) and this repository.
 tools := uv setuptools hatchling editables
 # The same versions for every platform and Python, whatever this machine is.
@@ -32,10 +34,12 @@ check: setup ## check format, lint, types and layers
 	$(bin)/lint-imports
 
 test: setup ## test on Spark 4.1 and Delta 4.2: ARGS="-k merge" for some
+	@$(postgres)
 	@$(call within,.venv) $(pytest) $(ARGS)
 
 test-emr7: ## test on Spark 3.5 and Delta 3.3, as EMR 7 has them
 	@scripts/setup.sh emr7
+	@$(postgres)
 	@$(call within,.venv-emr7) $(pytest) $(ARGS)
 
 bench: setup ## measure what the framework adds to Spark's own time

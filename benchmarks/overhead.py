@@ -2,7 +2,7 @@
 
 Both read the same files, make the same four tables in a fresh lake with the same checks (headers, malformed records,
 the rules of the row models, NULL and duplicate keys, only changed rows merged), and call the same transforms. By hand
-there is no wiring, no compile on empty frames, no lease, no plan, no transaction id, no run log and no report.
+there is no wiring, no compile on empty frames, no plan, no transaction id and no report.
 
     python benchmarks/overhead.py [PAIRS]
 
@@ -24,6 +24,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from framework.config import LandingSettings
 from framework.config import load as load_settings
 from framework.pipeline import run
 from framework.session import create
@@ -34,7 +35,7 @@ ADDED = "_source_file string, _ingested_at timestamp"
 
 
 def by_framework(spark: SparkSession, landing: str, root: str) -> None:
-    settings = load_settings("local", [f"landing.root={landing}"])
+    settings = load_settings("local").model_copy(update={"landing": LandingSettings(root=landing)})
     run(f.job, Lake(spark, root), settings, {}, clock=lambda: datetime.now(UTC))
 
 

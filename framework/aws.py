@@ -5,6 +5,13 @@ from typing import Any
 from framework.config import AwsSettings
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """Return the errors that a call of AWS can end with: its own answers, and those of the way there."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return (BotoCoreError, ClientError)
+
+
 def client(service: str, settings: AwsSettings) -> Any:
     """Make a client of an AWS service with adaptive retries; credentials come from boto3's own chain."""
     import boto3
@@ -12,13 +19,6 @@ def client(service: str, settings: AwsSettings) -> Any:
 
     retries = Config(retries={"mode": "adaptive", "max_attempts": 10})
     return boto3.client(service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=retries)
-
-
-def failures() -> tuple[type[Exception], ...]:
-    """Return what the calls of a client raise."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    return (BotoCoreError, ClientError)
 
 
 def code(error: Exception) -> str:

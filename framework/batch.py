@@ -70,6 +70,19 @@ class Pin:
     after: int | None = None
     interval: Interval | None = None
 
+    @property
+    def said(self) -> str:
+        """In words: `3 files`, `version 4`, `versions 5 to 9`; empty where it could not be pinned."""
+        if self.files:
+            return "1 file" if len(self.files) == 1 else f"{len(self.files):,} files"
+        if self.after is not None:
+            return f"versions {self.after + 1} to {self.version}"
+        version = "" if self.version is None else f"version {self.version}"
+        if self.interval is None:
+            return version
+        ends = (f"{at:%Y-%m-%d %H:%M:%S}" if at else "" for at in (self.interval.start, self.interval.end))
+        return ", ".join(filter(None, [version, " to ".join(ends).strip()]))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

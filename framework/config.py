@@ -9,9 +9,9 @@ import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,7 +23,7 @@ from pydantic_settings import (
 from framework.errors import SettingError, UnknownEnvironmentError, alternatives
 
 PREFIX = "LAKEGATE_"
-NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL", "LAKEGATE_JVMS"}
+NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL", "LAKEGATE_JVMS", "LAKEGATE_POSTGRES"}
 SECRET_WORDS = ("secret", "password", "token", "key", "credential")
 
 
@@ -56,12 +56,24 @@ class SparkSettings(Section):
 
     master: str | None = Field(None, description="None: spark-submit decides")
     jars: Literal["maven", "provided"] = Field(description="maven: fetch Delta's jars; provided: the cluster has them")
+    packages: tuple[Annotated[str, Field(pattern=r"^[^:,]+:[^:,]+:[^:,]+$")], ...] = Field(
+        (), description="further Maven packages, such as a JDBC driver: org.postgresql:postgresql:42.7.7"
+    )
+    package_excludes: tuple[Annotated[str, Field(pattern=r"^[^:,]+:[^:,]+$")], ...] = Field(
+        (), description="what the packages ask for and Spark does not need: group:artifact, * for any"
+    )
     conf: dict[str, str | int | float | bool] = Field(default_factory=dict, description="spark.* properties")
+
+    @field_validator("packages", "package_excludes", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """A flag is one text: `--set spark.packages=a:b:1,c:d:2`."""
+        return tuple(value.split(",")) if isinstance(value, str) else value
 
     def __repr_args__(self) -> Any:
         """Show the conf without the values of credentials."""
         shown = {k: "**********" if _is_secret(k) else v for k, v in self.conf.items()}
-        return [("master", self.master), ("jars", self.jars), ("conf", shown)]
+        return [*((name, getattr(self, name)) for name in type(self).model_fields if name != "conf"), ("conf", shown)]
 
 
 class LogSettings(Section):
@@ -76,6 +88,7 @@ class AwsSettings(Section):
 
     region: str | None = None
     endpoint_url: str | None = Field(None, description="another endpoint than AWS's own, for tests")
+    secrets: bool = Field(False, description="ask AWS Secrets Manager for secrets that the environment does not have")
 
 
 class LeaseSettings(Section):

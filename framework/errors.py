@@ -14,7 +14,7 @@ LakegateError
 │   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError · UnsafeLoadError
 │   └── CheckFailedError · ActionError
 ├── DataRefusedError (3)            what the data is; nothing of the load is written
-│   ├── LandingError · HeaderMismatchError
+│   ├── LandingError · HeaderMismatchError · DatabaseError
 │   ├── ExpectationFailedError · FrameMismatchError
 │   └── NullKeyError · DuplicateKeyError · SequenceError
 ├── TableError (1)                  what a table in the lake is
@@ -26,8 +26,8 @@ LakegateError
 ├── ConcurrencyError (1)            what other runs do at the same time
 │   └── LeaseHeldError · LeaseLostError · StaleEpochError · ConflictError
 ├── SetupError (1)                  what the machine lacks
-│   ├── JavaError · SparkStartError · VersionError · DeltaMissingError
-│   └── StorageError · LakeNotWritableError
+│   ├── JavaError · SparkStartError · VersionError · DeltaMissingError · DriverMissingError
+│   └── StorageError · LakeNotWritableError · SecretMissingError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -305,6 +305,17 @@ class HeaderMismatchError(DataRefusedError, ValueError):
         super().__init__(
             f"{len(self.found)} file(s) of source {source!r} have a header that is not the row model's:\n{listed}\n"
             "Mend the files, or change the row model."
+        )
+
+
+class DatabaseError(DataRefusedError, OSError):
+    """A database cannot be reached, or refuses what is asked of it; the words are its own."""
+
+    def __init__(self, table: str, words: str) -> None:
+        self.table, self.words = table, words
+        super().__init__(
+            f"{table} cannot be read from its database: {words}. Mend the url, the user, the secret of its password, "
+            "or the table's name, or try again when the database answers."
         )
 
 
@@ -614,6 +625,18 @@ class StorageError(SetupError, OSError):
         super().__init__(f"{path}: {reason}. Mend the place or its permissions, and run again.")
 
 
+class DriverMissingError(SetupError, ImportError):
+    """Spark runs without the JDBC driver of a database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        super().__init__(
+            f"Spark has no JDBC driver for {url}. Where spark.jars is 'maven', name the driver's Maven package in "
+            'spark.packages ("org.postgresql:postgresql:42.7.7"); elsewhere give its jar to spark-submit with --jars. '
+            "If it is there, name its class: jdbc(..., driver=...)."
+        )
+
+
 class LakeNotWritableError(SetupError, PermissionError):
     """The lake's root cannot be written to."""
 
@@ -622,6 +645,17 @@ class LakeNotWritableError(SetupError, PermissionError):
         super().__init__(
             f"The lake {root} cannot be written to: {reason}. Mend its permissions, or point lake.root elsewhere "
             "(--set lake.root=DIR or LAKEGATE_LAKE__ROOT)."
+        )
+
+
+class SecretMissingError(SetupError, LookupError):
+    """A secret is in none of the places where secrets are looked for; what a secret is, is never said."""
+
+    def __init__(self, name: str, variable: str, looked: Sequence[str]) -> None:
+        self.name, self.variable, self.looked = name, variable, tuple(looked)
+        super().__init__(
+            f"Secret {name!r} is missing; looked for in {'; in '.join(looked)}. Set {variable}, or keep it in AWS "
+            "Secrets Manager and set aws.secrets = true."
         )
 
 

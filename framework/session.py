@@ -1,7 +1,8 @@
 """The Spark session of an environment, and sessions derived from it.
 
 Spark and Delta come in lanes that are tested together; any other pair is refused. Where nothing provides Delta's jars
-(a laptop) Spark's own Ivy fetches them, also under spark-submit, whose JVM is running before this code is.
+(a laptop) Spark's own Ivy fetches them, also under spark-submit, whose JVM is running before this code is. The driver's
+JVM is in UTC, whatever the machine is: a JDBC driver reads timestamps without zone in the JVM's.
 """
 
 import os
@@ -9,6 +10,8 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +40,7 @@ LANES = (
 )
 # What Delta 4.2 asks for and Spark has already; an older copy of it would come first on the class path.
 PROVIDED = (
-    "org.apache.hadoop:*",
+    "org.apache.hadoop:hadoop-client-*",
     "org.apache.parquet:*",
     "org.apache.avro:*",
     "org.apache.logging.log4j:*",
@@ -48,6 +51,26 @@ PROVIDED = (
     "org.tukaani:*",
 )
 DELTA_CLASS = "io.delta.sql.DeltaSparkSessionExtension"
+
+
+@dataclass(frozen=True, slots=True)
+class Jars:
+    """What Ivy is asked for: a lane's packages and those of the settings, without what Spark has already."""
+
+    packages: tuple[str, ...]
+    excludes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, chosen: Lane, settings: Settings) -> "Jars":
+        """Return what a session of these settings needs.
+
+        Ivy drops without a word a package that an exclude matches, even if it was asked for by name. So such an exclude
+        is left out.
+        """
+        packages = (*chosen.packages, *settings.spark.packages)
+        excludes = (*PROVIDED, *settings.spark.package_excludes)
+        asked = [package.rsplit(":", 1)[0] for package in packages]
+        return cls(packages, tuple(e for e in excludes if not any(fnmatchcase(name, e) for name in asked)))
 
 
 def lane() -> Lane:
@@ -81,23 +104,26 @@ def create(settings: Settings, application: str) -> "SparkSession":
     under_spark_submit = "PYSPARK_GATEWAY_PORT" in os.environ
     if settings.spark.master and not under_spark_submit:
         builder = builder.master(settings.spark.master)
-    fetched = _fetched_jars(chosen)
+    jars = Jars.of(chosen, settings)
+    fetched = _fetched_jars(jars)
     if settings.spark.jars == "maven" and fetched:
         builder = builder.config("spark.driver.extraClassPath", os.pathsep.join(fetched))
     elif settings.spark.jars == "maven":
-        builder = builder.config("spark.jars.packages", ",".join(chosen.packages))
-        builder = builder.config("spark.jars.excludes", ",".join(PROVIDED))
+        builder = builder.config("spark.jars.packages", ",".join(jars.packages))
+        builder = builder.config("spark.jars.excludes", ",".join(jars.excludes))
     _require_java()
+    is_first = SparkContext._active_spark_context is None
     try:
         if under_spark_submit:
             SparkContext._ensure_initialized()
-            _add_missing_jars(SparkContext._jvm, settings, chosen)
+            _add_missing_jars(SparkContext._jvm, settings, jars)
         spark = builder.getOrCreate()
     except PySparkRuntimeError as error:
         raise SparkStartError(f"the Java is {_java_version()}") from error
     _require_delta_jar(spark, chosen)
-    if settings.spark.jars == "maven" and not fetched and not under_spark_submit:
-        _remember_jars(chosen, spark.sparkContext.getConf().get("spark.jars", "").split(","))
+    _be_in_utc(spark._jvm)
+    if settings.spark.jars == "maven" and is_first and not fetched and not under_spark_submit:
+        _remember_jars(jars, spark.sparkContext.getConf().get("spark.jars", "").split(","))
     return spark
 
 
@@ -130,35 +156,39 @@ def _is_of(found: str, series: str) -> bool:
     return found == series or found.startswith(series + ".")
 
 
-def _add_missing_jars(jvm: Any, settings: Settings, chosen: Lane) -> None:
-    """Bring Delta into a JVM that spark-submit started without it."""
+def _be_in_utc(jvm: Any) -> None:
+    jvm.java.util.TimeZone.setDefault(jvm.java.util.TimeZone.getTimeZone("UTC"))
+
+
+def _add_missing_jars(jvm: Any, settings: Settings, asked: Jars) -> None:
+    """Bring Delta, and what the settings ask for besides, into a JVM that spark-submit started without it."""
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     if loader.getResource(DELTA_CLASS.replace(".", "/") + ".class") is not None:
         return
     master = jvm.java.lang.System.getProperty("spark.master") or "yarn"
     if settings.spark.jars == "provided" or not master.startswith("local"):
         raise DeltaMissingError(master)
-    jars = _fetched_jars(chosen)
+    jars = _fetched_jars(asked)
     if not jars:
         utils = getattr(getattr(jvm.org.apache.spark.util, "DependencyUtils$"), "MODULE$")
         resolved = utils.resolveMavenDependencies(
-            True, ",".join(PROVIDED), ",".join(chosen.packages), None, None, jvm.scala.Option.empty()
+            True, ",".join(asked.excludes), ",".join(asked.packages), None, None, jvm.scala.Option.empty()
         )
         jars = resolved.mkString("\n").split("\n")
-        _remember_jars(chosen, jars)
+        _remember_jars(asked, jars)
     for jar in jars:
         loader.addURL(jvm.java.io.File(jar).toURI().toURL())
 
 
-def _fetched_jars(chosen: Lane) -> list[str]:
+def _fetched_jars(asked: Jars) -> list[str]:
     """Return the jars that an earlier session fetched, if all are still there: it saves Ivy's second and its noise."""
-    note = _jar_note(chosen)
+    note = _jar_note(asked)
     jars = note.read_text().split("\n") if note.is_file() else []
     return jars if all(os.path.isfile(jar) for jar in jars) else []
 
 
-def _remember_jars(chosen: Lane, jars: Sequence[str]) -> None:
-    note = _jar_note(chosen)
+def _remember_jars(asked: Jars, jars: Sequence[str]) -> None:
+    note = _jar_note(asked)
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
         draft = note.with_suffix(f".{os.getpid()}")
@@ -168,9 +198,9 @@ def _remember_jars(chosen: Lane, jars: Sequence[str]) -> None:
         return  # a home that cannot be written to costs the next session a second, no more
 
 
-def _jar_note(chosen: Lane) -> Path:
+def _jar_note(asked: Jars) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    name = "-".join(package.rsplit(":", 1)[1] for package in chosen.packages)
+    name = sha256(repr(asked).encode()).hexdigest()[:16]
     return cache / "lakegate" / f"jars-{name}.txt"
 
 

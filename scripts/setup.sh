@@ -3,11 +3,13 @@
 #
 #   scripts/setup.sh [main|emr7]   Java, and the lane's environment: .venv or .venv-emr7
 #   scripts/setup.sh --java        Java only: prints the one that Spark will use
+#   scripts/setup.sh --postgres    PostgreSQL, for the tests of databases: prints the folder of its programs
 #
 #   PYTHON=python3.12       makes the environment with this Python
 #   JAVA_HOME=DIR           uses this Java
 #   LAKEGATE_NO_INSTALL=1   installs no system package, says what to type instead
 #   LAKEGATE_JVMS="DIR..."  looks here, not in the usual places, for a Java that is not on PATH
+#   LAKEGATE_POSTGRES="DIR..."  looks here, and nowhere else, for PostgreSQL's programs
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -88,6 +90,31 @@ find_java() {
     say "Using $java. Outside make, type: export JAVA_HOME=$java_home"
 }
 
+# Sets postgres, the folder of its programs: Debian keeps those of a server off PATH.
+look_for_postgres() {
+    local folders=(/usr/lib/postgresql/*/bin /usr/pgsql-*/bin {/opt/homebrew,/usr/local}/opt/postgresql@*/bin /usr/bin)
+    [[ -z ${LAKEGATE_POSTGRES+set} ]] || read -ra folders <<<"$LAKEGATE_POSTGRES"
+    for postgres in ${folders[@]+"${folders[@]}"}; do
+        [[ ! -x $postgres/initdb || ! -x $postgres/postgres || ! -x $postgres/psql ]] || return 0
+    done
+    return 1
+}
+
+find_postgres() {
+    local sudo="" settings=/etc/postgresql-common/createcluster.d
+    ! look_for_postgres || return 0
+    [[ $(id -u) == 0 ]] || sudo="sudo "
+    # Without this setting Debian makes a database beside the server's programs, and starts it as a service.
+    obtain "The tests of databases need PostgreSQL." \
+        "apt-get install -y --no-install-recommends postgresql-common && ${sudo}mkdir -p $settings &&
+        echo 'create_main_cluster = false' | ${sudo}tee $settings/lakegate.conf &&
+        ${sudo}apt-get install -y --no-install-recommends postgresql" \
+        "dnf install -y postgresql-server postgresql" \
+        "dnf install -y postgresql15-server postgresql15" \
+        "brew install postgresql@17"
+    look_for_postgres || fail "PostgreSQL was installed, but not where this looks. Type: export LAKEGATE_POSTGRES=DIR"
+}
+
 runs_lane() { "$1" -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, $newest))" 2>/dev/null; }
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
 
@@ -147,6 +174,11 @@ case $lane in
     --java)
         find_java
         echo "$java"
+        exit
+        ;;
+    --postgres)
+        find_postgres
+        echo "$postgres"
         exit
         ;;
     main) venv=.venv newest=99 wanted="3.11 or later" pythons="python3.11 python3.12 python3.13" ;;

@@ -2,11 +2,13 @@
 
 import importlib
 import io
+import json
 import logging
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from deltalake import DeltaTable, QueryBuilder
 from framework.cli import main
 
 ROOT = Path(__file__).parent.parent
+SPARK = tomllib.loads((ROOT / "conf" / "test.toml").read_text())["spark"]
+PACKAGES = ("packages", "package_excludes")
 LOGGER = logging.getLogger("lakegate")
 
 
@@ -51,7 +55,9 @@ def working_in(folder: Path, *path: Path, **variables: str) -> Iterator[None]:
         patch.chdir(folder)
         for name in [name for name in os.environ if name.startswith("LAKEGATE_")]:
             patch.delenv(name)
-        for name, value in {"COLUMNS": "200", "LAKEGATE_ENV": "test", **variables}.items():
+        # The session of this process is every test's, whoever makes it: with what this repository's tests need.
+        packages = {f"LAKEGATE_SPARK__{name.upper()}": json.dumps(SPARK[name]) for name in PACKAGES}
+        for name, value in {"COLUMNS": "200", "LAKEGATE_ENV": "test", **packages, **variables}.items():
             patch.setenv(name, value)
         ours = {str(ROOT), os.getcwd(), ""}
         patch.setattr(sys, "path", [*map(str, path), *(place for place in sys.path if place not in ours)])
@@ -69,14 +75,19 @@ def working_in(folder: Path, *path: Path, **variables: str) -> Iterator[None]:
 
 def fresh(folder: Path, *command: str, **variables: str) -> Said:
     """Run a command of this environment as a process of its own, without this one's settings and Python path."""
+    known = environment_of(**variables)
+    done = subprocess.run(command, cwd=folder, env=known, capture_output=True, text=True, check=False)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def environment_of(**variables: str) -> dict[str, str]:
+    """Return what a fresh process of this environment finds in its own."""
     foreign = ("LAKEGATE_", "PYTHONPATH", "SPARK_HOME", "PYSPARK_", "AWS_", "MAKE", "MFLAGS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    kept["SPARK_SUBMIT_OPTS"] = (
-        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # two thirds of the time, as in conf/test.toml
-    )
+    # Two thirds of the time, as in conf/test.toml.
+    kept["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     kept["PATH"] = f"{sys.prefix}/bin{os.pathsep}{kept['PATH']}"
-    done = subprocess.run(command, cwd=folder, env={**kept, **variables}, capture_output=True, text=True, check=False)
-    return Said(done.returncode, done.stdout, done.stderr)
+    return {**kept, **variables}
 
 
 def project(folder: Path) -> Path:

@@ -82,6 +82,13 @@ def test_below_spark_conf_the_rest_of_a_flag_is_one_key(conf: Path) -> None:
     assert load("dev", ["spark.conf.spark.a.b=c"], conf).spark.conf["spark.a.b"] == "c"
 
 
+def test_a_flag_with_packages_separates_them_by_commas(conf: Path) -> None:
+    driver = "org.postgresql:postgresql:42.7.7"
+    assert load("dev", [f"spark.packages={driver},a:b:1"], conf).spark.packages == (driver, "a:b:1")
+    assert load("dev", ["spark.package_excludes=a:*"], conf).spark.package_excludes == ("a:*",)
+    assert driver in repr(load("dev", [f"spark.packages={driver}"], conf))
+
+
 def test_the_environment_is_the_one_that_was_asked_for(conf: Path) -> None:
     assert load("dev", conf=conf).environment == "dev"
 
@@ -166,7 +173,9 @@ def test_a_variable_that_does_not_fit_is_refused(
     assert _refused(conf) == setting
 
 
-@pytest.mark.parametrize("variable", ["ENVIRONMENT", "LAKEGATE_ENV", "LAKEGATE_JVMS", "LAKEGATE_NO_INSTALL"])
+@pytest.mark.parametrize(
+    "variable", ["ENVIRONMENT", "LAKEGATE_ENV", "LAKEGATE_JVMS", "LAKEGATE_NO_INSTALL", "LAKEGATE_POSTGRES"]
+)
 def test_a_variable_that_is_no_setting_is_left_alone(
     conf: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
@@ -182,6 +191,8 @@ def test_a_variable_that_is_no_setting_is_left_alone(
         ("lake.root", "KEY"),
         ("=x", "KEY"),
         ("log.level=loud", "log.level"),
+        ("spark.packages=postgresql", "spark.packages.0"),
+        ("spark.package_excludes=a:b:1", "spark.package_excludes.0"),
         ("environment=prod", "environment"),
         ("log.level.deep=x", "log.level"),
     ],

@@ -2,6 +2,8 @@ import re
 import shlex
 import shutil
 import tomllib
+from dataclasses import replace
+from decimal import Decimal
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -9,12 +11,13 @@ from types import ModuleType
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from framework.config import Settings
+from framework.config import Settings, load
 from framework.session import LANES
 from framework.sources import Reading
 from framework.tables import Lake, read
 from framework.testing import NOON, Rows, RunJob
-from tests.command import ROOT, Said, fresh, lakegate
+from tests.command import ROOT, SPARK, Said, fresh, lakegate
+from tests.postgres import PASSWORD, Postgres
 
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -46,7 +49,12 @@ def test_a_page_s_python_can_be_imported(page: Path, tmp_path: Path, spark: Spar
 
 
 def test_every_page_with_python_is_known_to_these_tests() -> None:
-    assert {page.name for page in PAGES if _blocks(page, "python")} == {"README.md", "jobs.md", "tables.md"}
+    assert {page.name for page in PAGES if _blocks(page, "python")} == {
+        "README.md",
+        "jobs.md",
+        "sources.md",
+        "tables.md",
+    }
 
 
 def test_the_readme_s_test_of_a_transform_passes(tmp_path: Path, rows: Rows) -> None:
@@ -95,6 +103,27 @@ def test_the_tables_page_s_sources_read_what_they_say(tmp_path: Path, rows: Rows
     found = page.trips.read(reading, page.trips.pin(reading))
     assert [(row.taxi, row._ingested_at) for row in found.collect()] == [("7", NOON.replace(tzinfo=None))]
     assert (page.as_of_version.version, page.as_of_time.timestamp.year) == (3, 2024)
+
+
+def test_the_sources_page_s_orders_are_read_from_a_database(tmp_path: Path, lake: Lake, postgres: Postgres) -> None:
+    page = _imported(ROOT / "docs" / "sources.md", tmp_path)
+    postgres.sql("""
+        CREATE SCHEMA sales;
+        CREATE TABLE sales.orders (id int, total numeric(10, 2), placed_at timestamp, note text);
+        INSERT INTO sales.orders VALUES (1, 9.5, '2024-01-01 12:00', 'small'), (2, 1200, '2024-01-02 12:00', NULL);
+    """)
+    reading = Reading(lake, "", NOON, secret={"orders_db.password": PASSWORD}.__getitem__)
+    orders, dear_orders = (replace(source, url=postgres.url) for source in (page.orders, page.dear_orders))
+    first, second = (1, Decimal("9.50"), "2024-01-01 12:00:00"), (2, Decimal("1200.00"), "2024-01-02 12:00:00")
+    wanted = ("id", "total", "string(placed_at)")
+    assert sorted(orders.read(reading, orders.pin(reading)).selectExpr(*wanted).collect()) == [first, second]
+    assert dear_orders.read(reading, dear_orders.pin(reading)).selectExpr(*wanted).collect() == [second]
+
+
+def test_the_settings_of_the_sources_page_are_settings(tmp_path: Path) -> None:
+    (settings,) = _blocks(ROOT / "docs" / "sources.md", "toml")
+    (tmp_path / "dev.toml").write_text('[lake]\nroot = "x"\n[landing]\nroot = "x"\n' + settings)
+    assert load("dev", conf=tmp_path).spark.packages == tuple(SPARK["packages"])
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------

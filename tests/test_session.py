@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -6,7 +7,7 @@ from pyspark.sql import SparkSession
 from framework import session
 from framework.config import Settings
 from framework.errors import JavaError, VersionError
-from framework.session import create, derive, lane
+from framework.session import PROVIDED, Jars, create, derive, lane
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,60 @@ def test_the_session_is_in_utc_and_ansi_mode_and_knows_delta(spark: SparkSession
     assert spark.conf.get("spark.sql.ansi.enabled") == "true"
     assert spark.version.startswith(lane().spark)
     assert spark.sql("SELECT string(TIMESTAMP'2024-01-01 00:00:00Z') AS at").first() == ("2024-01-01 00:00:00",)
+
+
+def test_the_session_s_jvm_is_in_utc(spark: SparkSession) -> None:
+    jvm: Any = spark._jvm
+    assert jvm.java.util.TimeZone.getDefault().getID() == "UTC"
+    assert spark.sparkContext.getConf().get("spark.executorEnv.TZ") == "UTC"
+
+
+# -- jars -------------------------------------------------------------------------------------------------------------
+
+
+def _asked(settings: Settings, *packages: str, excludes: tuple[str, ...] = ()) -> Jars:
+    wanted = settings.spark.model_copy(update={"packages": packages, "package_excludes": excludes})
+    return Jars.of(lane(), settings.model_copy(update={"spark": wanted}))
+
+
+def test_the_settings_packages_are_fetched_besides_the_lane_s(settings: Settings) -> None:
+    driver = "org.postgresql:postgresql:42.7.7"
+    asked = _asked(settings, driver, excludes=("org.checkerframework:*",))
+    assert asked.packages == (*lane().packages, driver)
+    assert asked.excludes == (*PROVIDED, "org.checkerframework:*")
+
+
+def test_a_package_that_is_asked_for_by_name_is_not_excluded(settings: Settings) -> None:
+    asked = _asked(settings, "org.slf4j:slf4j-simple:2.0.17", "org.apache.hadoop:hadoop-aws:3.4.2")
+    assert [e for e in PROVIDED if e not in asked.excludes] == ["org.slf4j:*"]
+    assert "org.apache.hadoop:hadoop-client-*" in asked.excludes
+
+
+def test_jars_are_remembered_for_what_was_asked_only(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    jar = tmp_path / "a.jar"
+    jar.touch()
+    asked = _asked(settings, "a:a:1")
+    session._remember_jars(asked, [f"file://{jar}"])
+    assert session._fetched_jars(asked) == [str(jar)]
+    for other in (_asked(settings), _asked(settings, "a:a:2"), _asked(settings, "a:a:1", excludes=("b:*",))):
+        assert session._fetched_jars(other) == []
+    jar.unlink()
+    assert session._fetched_jars(asked) == []
+
+
+def test_the_jars_of_a_session_that_runs_already_are_not_remembered_for_other_packages(
+    spark: SparkSession, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    wanted = settings.spark.model_copy(update={"packages": ("a:a:1",)})
+    assert create(settings.model_copy(update={"spark": wanted}), "tests").sparkContext is spark.sparkContext
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- derived sessions -------------------------------------------------------------------------------------------------
 
 
 def test_a_derived_session_has_the_confs_and_views_of_its_parent_and_keeps_its_own_to_itself(

@@ -31,7 +31,8 @@ def _java(home: Path, version: str) -> Path:
 
 
 def _setup(machine: Path, *arguments: str, **variables: str) -> Said:
-    given = {"PATH": str(machine / "bin"), "HOME": str(machine), "LAKEGATE_JVMS": "", "JAVA_HOME": "", **variables}
+    given = {"PATH": str(machine / "bin"), "HOME": str(machine), "LAKEGATE_JVMS": "", "JAVA_HOME": ""}
+    given |= {"LAKEGATE_POSTGRES": "", **variables}
     return fresh(machine, str(ROOT / "scripts" / "setup.sh"), *(arguments or ("--java",)), **given)
 
 
@@ -173,6 +174,48 @@ def test_a_user_who_may_not_install_is_asked_for_no_password(machine: Path) -> N
     assert said.code == 1
     assert "sudo apt-get install" in said.err
     assert not (machine / "asked").exists()
+
+
+# -- PostgreSQL -------------------------------------------------------------------------------------------------------
+
+
+def _postgres(folder: Path) -> Path:
+    for program in ("initdb", "postgres", "psql"):
+        _script(folder / program, "exit 0")
+    return folder
+
+
+def test_postgres_is_found_with_all_its_programs_and_without_java(machine: Path) -> None:
+    client, server = machine / "client", _postgres(machine / "server")
+    _script(client / "psql", "exit 0")
+    assert _setup(machine, "--postgres", LAKEGATE_POSTGRES=f"{client} {server}") == Said(0, f"{server}\n", "")
+
+
+def test_where_postgres_is_not_and_may_not_be_installed_it_says_what_to_type(machine: Path) -> None:
+    _script(machine / "bin" / "apt-get", "exit 1")
+    said = _setup(machine, "--postgres", LAKEGATE_NO_INSTALL="1")
+    assert (said.code, said.out) == (1, "")
+    assert "The tests of databases need PostgreSQL." in said.err
+    assert "apt-get install -y --no-install-recommends postgresql\n" in said.err
+
+
+def test_postgres_is_installed_without_a_database_that_runs_as_a_service(machine: Path) -> None:
+    server = machine / "server"
+    put = f"[ $4 != postgresql ] || {{ /bin/mkdir {server}; for p in initdb postgres psql; do echo >{server}/$p; done; "
+    _script(machine / "bin" / "apt-get", f'echo "apt-get $@" >>{machine}/asked; {put} chmod +x {server}/*; }}')
+    for tool in ("id", "mkdir", "tee"):
+        (machine / "bin" / tool).unlink(missing_ok=True)
+    _script(machine / "bin" / "id", "echo 0")  # root
+    _script(machine / "bin" / "mkdir", f'echo "mkdir $@" >>{machine}/asked')
+    _script(machine / "bin" / "tee", f'read line; echo "$line >$@" >>{machine}/asked')
+    assert _setup(machine, "--postgres", LAKEGATE_POSTGRES=str(server)).out == f"{server}\n"
+    assert (machine / "asked").read_text().splitlines() == [
+        "apt-get update",
+        "apt-get install -y --no-install-recommends postgresql-common",
+        "mkdir -p /etc/postgresql-common/createcluster.d",
+        "create_main_cluster = false >/etc/postgresql-common/createcluster.d/lakegate.conf",
+        "apt-get install -y --no-install-recommends postgresql",
+    ]
 
 
 def test_the_script_can_be_run_from_a_clone(machine: Path) -> None:

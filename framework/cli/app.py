@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from framework.cli.backfill import BackfillCommands
 from framework.cli.options import Environment, Overrides
-from framework.cli.run import JobCommands
+from framework.cli.run import RunCommands
 
 app = typer.Typer(
     help="PySpark jobs on Delta Lake: stages you can test, tables you can trust, runs you can repeat.",
@@ -15,7 +16,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(
-    typer.Typer(cls=JobCommands, no_args_is_help=True), name="run", help="Run a job: lakegate run JOB [--help]"
+    typer.Typer(cls=RunCommands, no_args_is_help=True), name="run", help="Run a job: lakegate run JOB [--help]"
+)
+app.add_typer(
+    typer.Typer(cls=BackfillCommands, no_args_is_help=True),
+    name="backfill",
+    help="Run a job over a past interval: lakegate backfill JOB --from DAY --to DAY [--help]",
 )
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="the name of a file of jobs/")]
@@ -45,6 +51,80 @@ def check(job: JobName, env: Environment = "local", set: Overrides = None) -> No
     from framework.cli.check import check_job
 
     check_job(job, env, set or [])
+
+
+@app.command()
+def bookmarks(
+    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="one job; all of them if left out")] = None,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Show how far each job has read its source, the commits that say so, and what is waiting."""
+    from framework.cli.bookmarks import print_bookmarks
+
+    print_bookmarks(job, env, set or [])
+
+
+@app.command()
+def runs(
+    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="one job; all of them if left out")] = None,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """List the runs of a job, newest first, also those that failed or were killed."""
+    from framework.cli.runs import print_runs
+
+    print_runs(job, env, set or [])
+
+
+@app.command("run-info")
+def run_info(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="the id of a run, as `lakegate runs` shows it")],
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Show one run: what it read, with which parameters and code, and what each load did."""
+    from framework.cli.runs import print_run
+
+    print_run(run, env, set or [])
+
+
+@app.command()
+def rollback(
+    job: JobName,
+    to: Annotated[str, typer.Option("--to", metavar="RUN", help="the run to go back to")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Take every table of a job, and its bookmark, back to how a run left them."""
+    from framework.cli.rollback import roll_back
+
+    roll_back(job, to, env, set or [], dry_run=dry_run, yes=yes)
+
+
+@app.command()
+def stop(job: JobName, env: Environment = "local", set: Overrides = None) -> None:
+    """Ask a job that runs, `--continuous` or not, to end after the batch in hand."""
+    from framework.cli.run import stop_job
+
+    stop_job(job, env, set or [])
+
+
+@app.command()
+def table(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="database.table")],
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="as this run, or a job's latest one, left it")] = None,
+    version: Annotated[int | None, typer.Option(help="as of this version")] = None,
+    limit: Annotated[int, typer.Option(help="how many rows")] = 20,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Print rows of a table, now or as a run left it."""
+    from framework.cli.table import print_table
+
+    print_table(name, env, set or [], run=run, version=version, limit=limit)
 
 
 @app.command()

@@ -16,15 +16,13 @@ def check_job(name: str, environment: str, overrides: Sequence[str]) -> None:
     job = here.load(name)
     settings, lake = start(here, name, environment, overrides, quiet=True)
     from framework.pipeline import Run, check
-    from framework.pipeline.work import landing
-    from framework.sources import Reading
+    from framework.pipeline.work import reading
 
     console = Console(highlight=False)
     now = datetime.now(UTC)
     # A parameter without a default has no value here; NULL compiles wherever one would.
     parameters = {parameter.name: parameter.default for parameter in job.parameters.values()}
-    reading = Reading(lake, landing(settings), now)
-    checked = check(job, reading, Run(name, "check", 0, now, environment), parameters)
+    checked = check(job, reading(lake, settings, now), Run(name, "check", 0, now, environment), parameters)
     for note in checked.notes:
         console.print(f"[yellow]note[/yellow]  {escape(note)}")
     checked.require(job)

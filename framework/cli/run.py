@@ -1,75 +1,28 @@
-"""`lakegate run JOB`: each job is a command of its own, whose options are the job's parameters."""
+"""`lakegate run JOB` and `lakegate stop JOB`."""
 
-import inspect
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from framework.cli import project
-from framework.cli.options import Environment, Overrides
-from framework.cli.start import clock, start
-from framework.errors import ParameterConflictError
+from framework.cli.job_command import JobCommands
+from framework.cli.start import clock, place, start
 
 if TYPE_CHECKING:
+    from framework.cli.project import Project
     from framework.pipeline import Job
-    from framework.pipeline.stage import Parameter
 
 Replan = Annotated[bool, typer.Option("--replan", help="pin the inputs of an interrupted batch anew")]
-
 Continuous = Annotated[bool, typer.Option("--continuous", help="go on until `lakegate stop JOB`, SIGTERM or SIGINT")]
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
-class JobCommands(TyperGroup):
-    """A command for each job of the project, made when it is asked for."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the jobs' names."""
-        return list(project.find().names())
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return what the help lists of a job; nothing is imported, so a broken file hides no other job."""
-        return TyperCommand(cmd_name, help=project.find().names().get(cmd_name))
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Import the job that is to run and make its command. Raises UnknownJobError or JobImportError."""
-        here = project.find()
-        return args[0], command(here, here.load(args[0])), args[1:]
-
-
-def command(here: project.Project, job: "Job") -> Any:
-    """Return the command that runs a job, with an option for each of its parameters."""
-
-    def run(env: str, set: list[str] | None, replan: bool, continuous: bool, **given: str | None) -> None:
-        typed = {name: text for name, text in given.items() if text is not None}
-        run_job(here, job, env, set or [], typed, replan=replan, continuous=continuous)
-
-    described = (inspect.getdoc(sys.modules[f"jobs.{job.name}"]) or "").split("\n", 1)[0]
-    own = [_option(parameter) for parameter in job.parameters.values()]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    common = [
-        inspect.Parameter("env", keyword, default="local", annotation=Environment),
-        inspect.Parameter("set", keyword, default=None, annotation=Overrides),
-        inspect.Parameter("replan", keyword, default=False, annotation=Replan),
-        inspect.Parameter("continuous", keyword, default=False, annotation=Continuous),
-    ]
-    for name in ("help", *(option.name for option in common)):
-        if name in job.parameters:
-            raise ParameterConflictError(job.name, name, str(job.parameters[name]), "an option of `lakegate run`")
-    run.__signature__ = inspect.Signature([*own, *common])  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *common)}
-    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command(job.name, help=described)(run)
-    return typer.main.get_command(single)
-
-
 def run_job(
-    here: project.Project,
+    here: "Project",
     job: "Job",
     environment: str,
     overrides: list[str],
@@ -118,8 +71,20 @@ def stop_signals(*, enabled: bool) -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _option(parameter: "Parameter") -> inspect.Parameter:
-    shown = str(parameter) + (", required" if parameter.required else "")
-    flag = "--" + parameter.name.replace("_", "-")
-    option = Annotated[str | None, typer.Option(flag, help=shown, metavar="VALUE", show_default=False)]
-    return inspect.Parameter(parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+class RunCommands(JobCommands):
+    """`lakegate run JOB`."""
+
+    verb = "run"
+    options = (("replan", False, Replan), ("continuous", False, Continuous))
+    call = staticmethod(run_job)
+
+
+def stop_job(name: str, environment: str, overrides: Sequence[str]) -> None:
+    """Ask the run of a job to end after the batch in hand; starts no Spark where the lake is on a disk or on S3."""
+    here = project.find()
+    here.load(name)
+    lake = place(here, environment, overrides)
+    from framework.state import request_stop
+
+    holder = request_stop(lake, f"job-{name}")
+    typer.echo(f"{name} ends after its batch ({holder.said})." if holder else f"{name} is not running.")

@@ -28,6 +28,8 @@ def print_job(name: str, svg: Path | None) -> None:
     from rich.markup import escape
     from rich.tree import Tree
 
+    from framework.pipeline.guarantee import guarantee
+
     job = project.find().load(name)
     console = Console(highlight=False)
     tree = Tree(f"[bold]{job.name}[/bold]")
@@ -35,6 +37,8 @@ def print_job(name: str, svg: Path | None) -> None:
     for node in job.loads:
         _add(tree, job, node, shown)
     console.print(tree)
+    for load in job.loads:
+        console.print(f"{escape(load.name)}  {escape(str(guarantee(job.nodes, load)))}")
     for parameter in job.parameters.values():
         flag = "--" + parameter.name.replace("_", "-")
         console.print(f"{flag}  {escape(str(parameter))}" + (" (required)" if parameter.required else ""))

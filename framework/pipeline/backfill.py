@@ -4,7 +4,7 @@ Its commits carry the id in place of the job's name, so they are apart from the 
 interrupted is resumed by its id, slice by slice, and a job's next batch reads on from where its last one ended.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
@@ -18,21 +18,23 @@ from framework.pipeline.work import BatchReport, Work
 from framework.sources.incremental import IncrementalFiles
 from framework.state import Backfill, History
 from framework.state.history import name
+from framework.tables import Lake
 
 By = Literal["year", "month", "week", "day", "hour"]
 STEPS = {"week": timedelta(weeks=1), "day": timedelta(days=1), "hour": timedelta(hours=1)}
 
 
-def require_backfill(job: Job, only_load: str | None) -> tuple[str, ...]:
+def require_backfill(job: Job, only_loads: Sequence[str]) -> tuple[str, ...]:
     """Return the loads that take part. Raises BackfillRefusedError where the job, as it is written, has no past."""
     names = [node.name for node in job.loads]
-    if only_load and only_load not in names:
-        raise BackfillRefusedError(job.name, f"it has no load {only_load!r}. {alternatives(only_load, names)}")
-    loads = [node for node in job.loads if only_load in (None, node.name)]
+    for load in only_loads:
+        if load not in names:
+            raise BackfillRefusedError(job.name, f"it has no load {load!r}. {alternatives(load, names)}")
+    loads = [node for node in job.loads if not only_loads or node.name in only_loads]
     for node in loads:
         if node.table and node.does.write.right_for == "new":  # type: ignore[union-attr]
             reason = f"{node.name} appends, so rows that are there already would be there twice; load it by key"
-            raise BackfillRefusedError(job.name, f"{reason}, or leave it out with --only-load")
+            raise BackfillRefusedError(job.name, f"{reason}, or name the others with --only-load")
         if node.table and node.does.write.right_for == "all":  # type: ignore[union-attr]
             reason = f"{node.name} puts its rows in the place of the whole table, and one interval is not the whole"
             raise BackfillRefusedError(job.name, reason)
@@ -48,10 +50,10 @@ def require_backfill(job: Job, only_load: str | None) -> tuple[str, ...]:
 
 
 def begin_backfill(
-    work: Work, start: datetime, end: datetime, *, by: By | None = None, only_load: str | None = None
+    work: Work, start: datetime, end: datetime, *, by: By | None = None, only_loads: Sequence[str] = ()
 ) -> Backfill:
     """Write down what is asked for. Raises BackfillRefusedError."""
-    loads = require_backfill(work.job, only_load)
+    loads = require_backfill(work.job, only_loads)
     if start >= end:
         raise BackfillRefusedError(
             work.job.name, f"--from {start:%Y-%m-%d %H:%M} is not before --to {end:%Y-%m-%d %H:%M}"
@@ -64,13 +66,13 @@ def begin_backfill(
     return asked
 
 
-def find_backfill(work: Work, backfill_id: str) -> Backfill:
+def find_backfill(lake: Lake, job: Job, backfill_id: str) -> Backfill:
     """Return a backfill that was begun. Raises BackfillRefusedError where there is none of that id."""
-    backfills = History(work.lake, work.job.name).backfills
+    backfills = History(lake, job.name).backfills
     found = backfills.load(backfill_id)
     if found is None:
         known = alternatives(backfill_id, backfills.names())
-        raise BackfillRefusedError(work.job.name, f"no backfill {backfill_id!r} was begun. {known}")
+        raise BackfillRefusedError(job.name, f"no backfill {backfill_id!r} was begun. {known}")
     return found
 
 

@@ -14,7 +14,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
 from framework import fault, log
-from framework.batch import Pin, Plan, Run
+from framework.batch import Plan, Run
 from framework.errors import ExpectationFailedError, LakegateError, PinVanishedError, StageFailedError
 from framework.pipeline.call import call
 from framework.pipeline.check import location
@@ -125,7 +125,7 @@ class Execution:
             source: Any = node.does
             pin = self.plan.pins[node.name]
             rows = source.read(self._reading_for(node), pin)
-            reads = _pinned(pin)
+            reads = pin.said
             if source.keeps_malformed:
                 self._keep(rows)
                 whole = rows
@@ -218,6 +218,8 @@ class Execution:
                 continue
             needed.update(node.takes.values())
             needed.update(frame for key in node.after if key not in needed for frame in loads[key].takes.values())
+        if len(self._chosen()) < len(self.job.loads):
+            return needed
         aside = malformed_table(self.job.name)
         for node in self.job.nodes:
             transaction = self._transaction(f"{node.name}.malformed")
@@ -237,14 +239,6 @@ class Execution:
             return PinVanishedError(node.name, [f"a file of what was planned ({gone})"])
         file, line, _ = location(error, node.function) if node.function else ("", 0, "")
         return StageFailedError(self.job.name, node.name, f" at {file}:{line}" if file else "", error)
-
-
-def _pinned(pin: Pin) -> str:
-    if pin.files:
-        return "1 file" if len(pin.files) == 1 else f"{len(pin.files):,} files"
-    if pin.after is not None:
-        return f"versions {pin.after + 1} to {pin.version}"
-    return "" if pin.version is None else f"version {pin.version}"
 
 
 def _is_kept(node: Node) -> bool:

@@ -6,6 +6,7 @@ write itself would lose or double rows with what the source gives, so these are 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from framework.errors import UnsafeLoadError
 from framework.pipeline.node import Node
@@ -18,7 +19,7 @@ EXACTLY_ONCE, AT_LEAST_ONCE = "exactly-once", "at-least-once"
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """What one load promises, and why it is no more."""
+    """What one load promises, and what is to be said of it."""
 
     promise: str
     reasons: tuple[str, ...] = ()
@@ -30,10 +31,18 @@ class Guarantee:
 
 def guarantee(nodes: Sequence[Node], load: Node) -> Guarantee:
     """Say what a load promises if its job is killed anywhere and run again."""
-    reasons = [f"{node.name!r} is a function of your own, read anew by each attempt" for node in _own(nodes, load)]
+    reasons, remarks = [], []
     if load.table is None:
-        reasons.insert(0, "a function of your own has no commit to carry its batch")
-    return Guarantee(AT_LEAST_ONCE if reasons else EXACTLY_ONCE, tuple(reasons))
+        reasons.append("a function of your own has no commit to carry its batch")
+    for origin in _origins(load, {node.key: node for node in nodes}):
+        source: Any = origin.does
+        if origin.function:
+            reasons.append(f"{origin.name!r} is a function of your own, read anew by each attempt")
+        elif unpinned := getattr(source, "unpinned", None):
+            reasons.append(f"{origin.name!r} is read anew by each attempt: {unpinned}")
+        elif unpinned := getattr(getattr(source, "source", None), "unpinned", None):
+            remarks.append(f"{origin.name!r} is pinned to an interval, and {unpinned}")
+    return Guarantee(AT_LEAST_ONCE if reasons else EXACTLY_ONCE, (*reasons, *remarks))
 
 
 def require_safe(job: str, nodes: Sequence[Node]) -> None:
@@ -75,11 +84,6 @@ def _require_safe(job: str, load: Node, origin: Node) -> None:
         if isinstance(source, IncrementalRows) and source.lag and right_for == "new":
             reason = f"with lag, {origin.name!r} holds rows that were read before, and {adds}"
             raise UnsafeLoadError(job, load.name, reason, "Use upsert(), or no lag")
-
-
-def _own(nodes: Sequence[Node], load: Node) -> list[Node]:
-    by_key = {node.key: node for node in nodes}
-    return [node for node in _origins(load, by_key) if node.function]
 
 
 def _origins(node: Node, by_key: Mapping[str, Node]) -> Iterator[Node]:

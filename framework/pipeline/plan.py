@@ -24,6 +24,7 @@ from framework.state import History, Withdrawn
 from framework.state.history import name
 from framework.tables import Lake
 from framework.tables.commit import Transaction, commits_since, find_commit, position_of
+from framework.tables.restore import fence
 
 ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -63,26 +64,24 @@ def plan(
     planned otherwise, LostPlanError or DamagedStateError where a plan is gone, RestoredTableError where a table went
     back by hand, and what the sources raise.
     """
-    reached = positions(job, reading.lake, history.job)
-    newest = history.newest()
-    _require_known(job, history, newest, reached)
     position = history.open_position()
-    if position and replan and position not in reached.values():
-        history.withdrawn.create(name(position), Withdrawn(position, "planned anew"))
-    elif position:
-        found = history.plans.load(name(position))
-        if found is None:
-            raise LostPlanError(job.name, str(position), history.plans.path(name(position)))
-        if replan:
-            found = _pinned_again(job, reading, found)
-            history.plans.replace(name(position), found)
-        else:
-            _require_as_planned(job, reading.lake, history, found, parameters, reached)
-        changed = found.code_version != code_version(job)
-        note = f"its code was {found.code_version} when it was planned, and has changed since"
-        return Planned(found, resumed=True, notes=(note,) if changed else ())
-    _require_not_restored(job, reading.lake, history)
-    return _fresh(job, reading, history, run_id, parameters, reached, past)
+    if position is None:
+        return _fresh(job, reading, history, run_id, parameters, past)
+    reached = _reached(job, reading.lake, history)
+    if replan and position not in reached.values():
+        _withdraw(job, reading.lake, history, position)
+        return _fresh(job, reading, history, run_id, parameters, past)
+    found = history.plans.load(name(position))
+    if found is None:
+        raise LostPlanError(job.name, str(position), history.plans.path(name(position)))
+    if replan:
+        found = _pinned_again(job, reading, found)
+        history.plans.replace(name(position), found)
+    else:
+        _require_as_planned(job, reading.lake, history, found, parameters, reached)
+    changed = found.code_version != code_version(job)
+    note = f"its code was {found.code_version} when it was planned, and has changed since"
+    return Planned(found, resumed=True, notes=(note,) if changed else ())
 
 
 def positions(job: Job, lake: Lake, app: str) -> dict[str, Position | None]:
@@ -127,7 +126,6 @@ def _fresh(
     history: History,
     run_id: str,
     parameters: Mapping[str, Any],
-    reached: Mapping[str, Position | None],
     past: Past | None,
 ) -> Planned:
     pinned: dict[str, Pin] = {}
@@ -142,6 +140,9 @@ def _fresh(
             return Planned(None, notes=tuple(notes))
         pinned[job.incremental.name] = found.pin
         interval = found.pin.interval or interval
+    reached = _reached(job, reading.lake, history)
+    _require_not_restored(job, reading.lake, history)
+    if job.incremental and not past:
         notes += _joining(reached, history)
     fresh = Plan(
         job=job.name,
@@ -158,6 +159,14 @@ def _fresh(
     return Planned(fresh, notes=tuple(notes))
 
 
+def _withdraw(job: Job, lake: Lake, history: History, position: Position) -> None:
+    """Give a batch up of which no load is in, and see to it that none comes in later, from a run thought dead."""
+    history.withdrawn.create(name(position), Withdrawn(position, "planned anew"))
+    for node in job.loads:
+        if node.table and lake.exists(node.table.name):
+            fence(lake, node.table.name, f"{history.job}/{node.name}", position, {"job": job.name, "withdrawn": True})
+
+
 def _joining(reached: Mapping[str, Position | None], history: History) -> list[str]:
     """Say which loads have missed batches: a load that is added later starts at the job's bookmark."""
     last = history.last()
@@ -166,11 +175,13 @@ def _joining(reached: Mapping[str, Position | None], history: History) -> list[s
     return [f"{load} joins at this batch; what came before is for {how} {load}`" for load in behind]
 
 
-def _require_known(job: Job, history: History, newest: Position | None, reached: Mapping[str, Position | None]) -> None:
-    """Raise LostPlanError where a table holds a batch of which there is no plan."""
+def _reached(job: Job, lake: Lake, history: History) -> dict[str, Position | None]:
+    """Return where each load is. Raises LostPlanError where a table holds a batch of which there is no plan."""
+    newest, reached = history.newest(), positions(job, lake, history.job)
     for at in reached.values():
         if at is not None and (newest is None or at > newest):
             raise LostPlanError(job.name, str(at), history.plans.path(name(at)))
+    return reached
 
 
 def _require_as_planned(

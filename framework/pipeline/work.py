@@ -4,13 +4,13 @@ The order of what others can see: the lease, the plan, the attempt, a commit for
 publication. Whatever the process is killed between, the next run finds out from these where to go on.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from framework import log
@@ -22,9 +22,10 @@ from framework.pipeline.execute import Execution, Observer, StageReport
 from framework.pipeline.job import Job
 from framework.pipeline.parameters import as_json, values
 from framework.pipeline.plan import Planned, fingerprint
+from framework.secrets import secret
 from framework.sources import Reading
 from framework.state import Attempt, History, Lease, LoggedLoad, LoggedRun, Withdrawn, record
-from framework.state.history import name
+from framework.state.history import job_of, name
 from framework.state.process import Holder, this_one
 from framework.tables import Lake
 from framework.tables.prepare import require_as_declared
@@ -58,14 +59,11 @@ class Work:
 
     def reading(self, until: datetime | None = None) -> Reading:
         """Return what sources read with, by the clock of now."""
-        now = self.clock()
-        return Reading(
-            self.lake, landing(self.settings), now, until=until or now, published=lambda run: published(self.lake, run)
-        )
+        return reading(self.lake, self.settings, self.clock(), until)
 
     def run_id(self, at: datetime, of: str = "") -> str:
         """Return a name for a run, which begins with its job's."""
-        return f"{of or self.job.name}-{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        return f"{of or self.job.name}-{at:%Y%m%dT%H%M%S}-{token_hex(3)}"
 
     def require_checked(self, reading: Reading, run: Run) -> Checked:
         """Compile the job on empty frames, once in a process. Raises TableMismatchError or CheckFailedError."""
@@ -231,6 +229,18 @@ def at_work(
         yield Work(job, lake, settings, parameters, clock, observe, holder, lease)
 
 
+def reading(lake: Lake, settings: Settings, now: datetime, until: datetime | None = None) -> Reading:
+    """Return what sources read with: all intervals end at `until`, or else now."""
+    return Reading(
+        lake,
+        landing(settings),
+        now,
+        until=until or now,
+        published=lambda run: published(lake, run),
+        secret=lambda name: secret(name, settings),
+    )
+
+
 def landing(settings: Settings) -> str:
     """Return the landing folder; it is absolute, since a JVM of spark-submit has a working directory of its own."""
     root = settings.landing.root
@@ -239,7 +249,7 @@ def landing(settings: Settings) -> str:
 
 def published(lake: Lake, run: str) -> Publication:
     """Return what a run has left, given its id, or a job's name for its latest one. Raises UnknownRunError."""
-    job = run.split("-", 1)[0]
+    job = job_of(run)
     return History(lake, job).latest() if run == job else History(lake, job).run(run)
 
 

@@ -1,15 +1,17 @@
 """Malformed records: the text of a record that is not of its row model is kept aside, never dropped in silence.
 
 They go to `_lakegate.malformed_<job>`, one table a job, when the loads of their batch are in: record, frame, the source
-file, and the batch's clock. The commit carries a transaction of its own, so a batch that is taken up keeps them once.
+file, and the batch's clock. A record of a file is kept once, however often the file is read.
 """
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from framework.tables import Lake, Loaded, Table, append, load
+from framework.tables import Lake, Loaded, Table, append, load, read
 from framework.tables.commit import Transaction
 from framework.tables.prepare import INGESTED_AT, MALFORMED, SOURCE_FILE
+
+TOLD_BY = ("frame", SOURCE_FILE, "record")
 
 
 def malformed_table(job: str) -> Table:
@@ -25,8 +27,13 @@ def well_formed(rows: DataFrame) -> tuple[DataFrame, int, int]:
 
 
 def keep_malformed(lake: Lake, job: str, frame: str, rows: DataFrame, transaction: Transaction) -> Loaded:
-    """Write the malformed records of a frame."""
+    """Write the malformed records of a frame that are not kept yet."""
+    table = malformed_table(job)
     kept = rows.where(F.col(MALFORMED).isNotNull()).select(
         F.col(MALFORMED).alias("record"), F.lit(frame).alias("frame"), SOURCE_FILE, INGESTED_AT
     )
-    return load(lake, malformed_table(job), append(), kept, transaction)
+    if lake.exists(table.name):
+        known = read(lake, table).select(*(F.col(name).alias(f"_{name}") for name in TOLD_BY))
+        same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in TOLD_BY]
+        kept = kept.join(known, same, "left_anti")
+    return load(lake, table, append(), kept, transaction)

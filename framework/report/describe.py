@@ -4,7 +4,9 @@ import inspect
 from typing import Any
 
 from framework.pipeline.node import Node
+from framework.sources.changes import Changes
 from framework.sources.files import Files
+from framework.sources.incremental import IncrementalFiles, IncrementalRows
 from framework.sources.table import TableSource, Written
 
 
@@ -25,14 +27,27 @@ def _detail(node: Node) -> str:
         return f"{into}{verb}({arguments})" + (keys if verb in ("upsert", "sync") else "")
     if node.kind == "load":
         return "a function of your own, at least once"
-    if isinstance(node.does, Files):
-        return f"{node.does.format} files {node.does.path}"
-    if isinstance(node.does, TableSource):
-        return f"table {node.does.table.name}"
-    if isinstance(node.does, Written):
-        whole = f", whole {node.does.whole}" if node.does.whole else ""
-        return f"written to {node.does.table.name} by this batch{whole}"
-    return (inspect.getdoc(node.function) or "").split("\n", 1)[0]
+    if node.function:
+        return (inspect.getdoc(node.function) or "").split("\n", 1)[0]
+    return _source(node.does)
+
+
+def _source(source: Any) -> str:
+    if isinstance(source, Files):
+        return f"{source.format} files {source.path}"
+    if isinstance(source, TableSource):
+        return f"table {source.table.name}" + (f" as run {source.run} left it" if source.run else "")
+    if isinstance(source, Written):
+        whole = f", whole {source.whole}" if source.whole else ""
+        return f"written to {source.table.name} by this batch{whole}"
+    if isinstance(source, Changes):
+        return f"changes of {source.table.name} since the last batch"
+    if isinstance(source, IncrementalFiles):
+        return f"new {_source(source.source)}"
+    if isinstance(source, IncrementalRows):
+        lag = f", {source.lag} back" if source.lag else ""
+        return f"{_source(source.source)}, new by {source.by}{lag}"
+    return str(getattr(source, "described", type(source).__name__.lower()))
 
 
 def _given(write: object) -> dict[str, object]:

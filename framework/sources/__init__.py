@@ -3,7 +3,8 @@
 from framework.sources.changes import changes
 from framework.sources.files import files
 from framework.sources.incremental import incremental
+from framework.sources.jdbc import jdbc
 from framework.sources.source import IncrementalSource, Reading, Source
 from framework.sources.table import table, written
 
-__all__ = ["IncrementalSource", "Reading", "Source", "changes", "files", "incremental", "table", "written"]
+__all__ = ["IncrementalSource", "Reading", "Source", "changes", "files", "incremental", "jdbc", "table", "written"]

@@ -118,7 +118,9 @@ class Files:
 
     def _require_headers(self, lake: Lake, pinned: Sequence[FilePin]) -> None:
         wanted = list(columns(self.model))
-        found = {file.path: _header(lake, file.path, self.options) for file in pinned if file.size}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            paths = [file.path for file in pinned if file.size]
+            found = dict(zip(paths, pool.map(lambda path: _header(lake, path, self.options), paths), strict=True))
         wrong = {path: header for path, header in found.items() if header != wanted}
         if wrong:
             raise HeaderMismatchError(self.path, wanted, wrong)

@@ -13,7 +13,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from framework.batch import FilePin, Interval, Pin, Publication
-from framework.errors import UnknownRunError
+from framework.errors import SecretMissingError, UnknownRunError
+from framework.secrets import variable
 from framework.tables import Lake, Loaded, RowModel
 
 
@@ -21,12 +22,16 @@ def _unknown(run: str) -> Publication:
     raise UnknownRunError(run, None)
 
 
+def _no_secret(name: str) -> str:
+    raise SecretMissingError(name, variable(name), ["no place: whoever reads gave none"])
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a source reads with: the lake, where relative files are, the batch's clock, and the loads that are done.
 
     `until` is the clock when the run began: no interval ends later, so that a run comes to an end. `published` gives
-    the versions that a finished run has left.
+    the versions that a finished run has left, `secret` a secret by its name.
     """
 
     lake: Lake
@@ -35,6 +40,7 @@ class Reading:
     loaded: Mapping[str, Loaded] = field(default_factory=dict)
     until: datetime | None = None
     published: Callable[[str], Publication] = _unknown
+    secret: Callable[[str], str] = _no_secret
 
 
 class Source(Protocol):

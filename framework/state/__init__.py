@@ -1,6 +1,6 @@
 """State: what one run leaves for the next, beside what the commits themselves say."""
 
-from framework.state.history import Attempt, Backfill, History, Rollback, Withdrawn
+from framework.state.history import Attempt, Backfill, History, Rollback, Withdrawn, job_of, plan_of
 from framework.state.lease import Lease, request_stop
 from framework.state.run_log import LoggedLoad, LoggedRun, logged, record
 
@@ -13,7 +13,9 @@ __all__ = [
     "LoggedRun",
     "Rollback",
     "Withdrawn",
+    "job_of",
     "logged",
+    "plan_of",
     "record",
     "request_stop",
 ]

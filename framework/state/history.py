@@ -12,7 +12,7 @@ A batch is open from its plan until it is published or withdrawn. A rollback beg
 up to one of an older epoch; so the batches that count are found by going back from the newest.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +21,7 @@ from typing import Any
 from framework.batch import FilePin, Plan, Position, Publication
 from framework.errors import UnknownRunError
 from framework.state.documents import Documents
+from framework.state.run_log import LoggedRun
 from framework.tables import Lake
 
 LEDGER_EVERY = 100
@@ -162,6 +163,12 @@ class History:
             raise UnknownRunError(self.job, None)
         return found
 
+    def unlogged(self, rows: Iterable[LoggedRun]) -> list[Attempt]:
+        """Return the attempts that no row of the run log tells of: killed, or still running; newest first."""
+        told = {(row.epoch, row.batch, row.attempt) for row in rows if row.backfill is None}
+        attempts = self.attempts.load_all(self.attempts.names())
+        return [a for a in reversed(attempts) if (a.position.epoch, a.position.batch, a.number) not in told]
+
     def origin(self, position: Position) -> Position:
         """Return the position under which a batch was planned: one that an epoch kept was planned in an older one."""
         while position.epoch in self.epochs and position.batch <= self.epochs[position.epoch].kept.batch:
@@ -172,6 +179,17 @@ class History:
         """Return the finished batches that no rollback has undone, in order."""
         finished = set(positions(self.published))
         return [p for p in positions(self.plans) if p in finished and self.origin(Position(self.epoch, p.batch)) == p]
+
+
+def job_of(run: str) -> str:
+    """Return the job that a run, or a backfill, belongs to; its id begins with it."""
+    return run.split("-", 1)[0].split("@", 1)[0]
+
+
+def plan_of(lake: Lake, row: LoggedRun) -> Plan | None:
+    """Return the plan of the batch that a row of the run log tells of."""
+    history = History(lake, row.backfill or job_of(row.run_id))
+    return history.plans.load(name(history.origin(Position(row.epoch, row.batch))))
 
 
 def name(position: Position) -> str:

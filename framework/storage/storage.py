@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from framework.batch import FilePin
 from framework.config import AwsSettings
 
+S3 = ("s3", "s3a", "s3n")
+
 
 class Storage(Protocol):
     """A local disk, S3, or a file system that Hadoop reaches. Errors other than "not there" are StorageError."""
@@ -42,16 +44,25 @@ class Storage(Protocol):
 
 def storage(path: str, aws: AwsSettings, spark: Any) -> Storage:
     """Return the storage that an address is in; `spark` is used where only Hadoop knows the way."""
-    scheme = path.split(":", 1)[0] if "://" in path or path.startswith("file:") else "file"
+    scheme = _scheme(path)
     if scheme == "file":
         from framework.storage.local import LocalStorage
 
         return LocalStorage()
-    if scheme in ("s3", "s3a", "s3n"):
+    if scheme in S3:
         return _s3(aws)
     from framework.storage.hadoop import HadoopStorage
 
     return HadoopStorage(spark)
+
+
+def needs_spark(path: str) -> bool:
+    """Say whether an address is reached through Spark's JVM only."""
+    return _scheme(path) not in ("file", *S3)
+
+
+def _scheme(path: str) -> str:
+    return path.split(":", 1)[0] if "://" in path or path.startswith("file:") else "file"
 
 
 @cache

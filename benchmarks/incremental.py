@@ -1,0 +1,142 @@
+"""What a run costs when little or nothing is new, and what plan, lease, run log and publication cost together.
+
+    python benchmarks/incremental.py [TIMES]
+
+1. The job `flights`: all of 2013 in one run, against a run over the last 1 % of the flights when the others are in
+   (target: at most 15 %), and against a run when nothing is new (target: under 2 s). The session is up already.
+2. A small job with the framework's state and without it, in turn (target: at most 1.5 s a run).
+"""
+
+import gzip
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from framework.config import LandingSettings, Settings
+from framework.config import load as load_settings
+from framework.pipeline import Job, Run, extract, load, run
+from framework.pipeline.execute import Execution
+from framework.pipeline.plan import plan
+from framework.pipeline.work import at_work
+from framework.session import create
+from framework.sources import files, incremental
+from framework.state import History
+from framework.tables import Frame, Lake, RowModel, Table, append, upsert
+from jobs import flights
+
+NEW_SHARE = 0.01
+
+
+class Item(RowModel):
+    id: int
+    name: str
+
+
+RAW, ITEMS = Table("bronze.items", Item), Table("silver.items", Item, keys=("id",))
+
+
+def cleaned(raw_items: Frame[Item]) -> Frame[Item]:
+    return Item.frame(raw_items)
+
+
+raw = extract(raw_items=incremental(files("items", Item, format="csv")))
+small = Job(
+    "small", stages=[raw, load(raw, into=RAW, write=append()), cleaned, load(cleaned, into=ITEMS, write=upsert())]
+)
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def landing(settings: Settings, folder: Path) -> Settings:
+    return settings.model_copy(update={"landing": LandingSettings(root=str(folder))})
+
+
+def keep_back(data: Path, new: Path) -> tuple[str, int]:
+    """Cut the last flights of December off into a file of their own, which is not in the landing folder yet."""
+    months = sorted((data / "flights").glob("*.gz"))
+    header, *lines = gzip.decompress(months[-1].read_bytes()).decode().splitlines(keepends=True)
+    lines.sort(key=lambda line: int(line.split(",")[2]))
+    count = round(NEW_SHARE * sum(gzip.decompress(month.read_bytes()).count(b"\n") - 1 for month in months))
+    months[-1].write_bytes(gzip.compress("".join([header, *lines[:-count]]).encode()))
+    new.write_bytes(gzip.compress("".join([header, *lines[-count:]]).encode()))
+    return "flights-2013-12-last.csv.gz", count
+
+
+def without_state(lake: Lake, settings: Settings) -> None:
+    """The same stages as `run` has, from a plan that nobody writes down."""
+    with at_work(small, lake, settings, {}, clock=clock) as work:  # its lease is taken outside what is timed
+        reading = work.reading()
+        history = History(lake, "small")
+        planned = plan(small, reading, history, "small-0", {}).plan
+        assert planned
+        item = Run("small", "small-0", 1, reading.started_at, "local")
+        work.require_checked(reading, item)
+        loads = tuple(node.name for node in small.loads)
+        execution = Execution(small, "small", reading, planned, item, {}, loads, work.guard, lambda report: None)
+        global spent
+        spent = timed(lambda: list(execution.stages()))
+
+
+spent = 0.0
+
+
+def main() -> None:
+    times = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    settings = load_settings("local")
+    spark = create(settings, "benchmark")
+    data = Path(settings.landing.root).absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        at = Path(folder)
+        shutil.copytree(data, at / "data")
+        warm = Lake(spark, str(at / "warm"))
+        run(flights.job, warm, landing(settings, data), {}, clock=clock)
+        name, count = keep_back(at / "data", at / "new")
+        mine = landing(settings, at / "data")
+        full, one, none = [], [], []
+        for number in range(2):
+            lake = Lake(spark, str(at / f"lake{number}"))
+            (at / "data" / "flights" / name).unlink(missing_ok=True)
+            full.append(timed(partial(run, flights.job, lake, mine, {}, clock=clock)))
+            shutil.copy(at / "new", at / "data" / "flights" / name)
+            one.append(timed(partial(run, flights.job, lake, mine, {}, clock=clock)))
+            none.append(timed(partial(run, flights.job, lake, mine, {}, clock=clock)))
+        print(f"all but 1 % {min(full):6.1f} s   the last 1 % ({count:,} flights) {min(one):5.1f} s", end="   ")
+        print(f"ratio {min(one) / min(full):.1%}   nothing new {min(none):.2f} s")
+        on, off = [], []
+        (at / "items").mkdir()
+        mine = landing(settings, at)
+        for number in range(times):
+            (at / "items" / f"{number}.csv").write_text(f"id,name\n{number},x\n")
+            lake = Lake(spark, str(at / "on"))
+            if number == 0:
+                run(small, lake, mine, {}, clock=clock)
+                without_state(Lake(spark, str(at / "off0")), mine)
+                continue
+            on.append(timed(partial(run, small, lake, mine, {}, clock=clock)))
+            shutil.copytree(at / "on", at / f"off{number}")
+            (at / "items" / f"{number}-again.csv").write_text(f"id,name\n{number + 1000},x\n")
+            without_state(Lake(spark, str(at / f"off{number}")), mine)
+            off.append(spent)
+            (at / "items" / f"{number}-again.csv").unlink()
+        print(
+            f"a small job with state {statistics.median(on):.2f} s, without {statistics.median(off):.2f} s", end="   "
+        )
+        print(f"difference {statistics.median(on) - statistics.median(off):.2f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""A verb with a command for each job: `lakegate run JOB`, whose options are the job's parameters and the verb's own."""
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from framework.cli import project
+from framework.cli.options import Environment, Overrides
+from framework.errors import ParameterConflictError
+
+if TYPE_CHECKING:
+    from framework.pipeline import Job
+    from framework.pipeline.stage import Parameter
+
+
+class JobCommands(TyperGroup):
+    """A command for each job of the project, made when it is asked for."""
+
+    verb: ClassVar[str]
+    options: ClassVar[Sequence[tuple[str, Any, Any]]]
+    call: ClassVar[Callable[..., None]]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the jobs' names."""
+        return list(project.find().names())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return what the help lists of a job; nothing is imported, so a broken file hides no other job."""
+        return TyperCommand(cmd_name, help=project.find().names().get(cmd_name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the job that is meant and make its command. Raises UnknownJobError or JobImportError."""
+        here = project.find()
+        return args[0], self.command(here, here.load(args[0])), args[1:]
+
+    def command(self, here: project.Project, job: "Job") -> Any:
+        """Return the command of a job, with an option for each of its parameters."""
+        own = [*self.options, ("env", "local", Environment), ("set", None, Overrides)]
+        for name in ("help", *(name for name, _, _ in own)):
+            if name in job.parameters:
+                raise ParameterConflictError(
+                    job.name, name, str(job.parameters[name]), f"an option of `lakegate {self.verb}`"
+                )
+
+        def command(env: str, set: list[str] | None, **typed: Any) -> None:
+            given = {name: typed.pop(name) for name in job.parameters}
+            self.call(here, job, env, set or [], {k: v for k, v in given.items() if v is not None}, **typed)
+
+        described = (inspect.getdoc(sys.modules[f"jobs.{job.name}"]) or "").split("\n", 1)[0]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        options = [_option(parameter) for parameter in job.parameters.values()]
+        options += [inspect.Parameter(name, keyword, default=default, annotation=kind) for name, default, kind in own]
+        command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+        command.__annotations__ = {option.name: option.annotation for option in options}
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        single.command(job.name, help=described)(command)
+        return typer.main.get_command(single)
+
+
+def _option(parameter: "Parameter") -> inspect.Parameter:
+    shown = str(parameter) + (", required" if parameter.required else "")
+    flag = "--" + parameter.name.replace("_", "-")
+    option = Annotated[str | None, typer.Option(flag, help=shown, metavar="VALUE", show_default=False)]
+    return inspect.Parameter(parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
