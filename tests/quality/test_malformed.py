@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from framework.batch import Position
 from framework.quality import keep_malformed, malformed_table, well_formed
@@ -24,7 +25,7 @@ def test_well_formed_records_go_on_and_both_are_counted(spark: SparkSession) -> 
     assert sorted(row["id"] for row in rows.collect()) == [1, 2]
 
 
-def test_malformed_records_are_kept_aside_once_for_each_batch(lake: Lake, spark: SparkSession) -> None:
+def test_malformed_records_are_kept_aside_once_for_each_file_and_frame(lake: Lake, spark: SparkSession) -> None:
     records = spark.sql(RECORDS)
     transaction = Transaction("cities/raw.malformed", Position(0, 1))
     kept = [("3", "raw", "a.csv", NOON), ("one,Oslo", "raw", "a.csv", NOON)]
@@ -35,8 +36,15 @@ def test_malformed_records_are_kept_aside_once_for_each_batch(lake: Lake, spark:
     assert malformed_table("cities") == ASIDE
     assert rows_of(lake, ASIDE, "record, frame, _source_file, _ingested_at") == kept
 
-    keep_malformed(lake, "cities", "raw", records, Transaction("cities/raw.malformed", Position(0, 2)))
-    assert rows_of(lake, ASIDE, "record, frame, _source_file, _ingested_at") == sorted([*kept, *kept])
+    later = records.withColumn("_ingested_at", F.lit("2024-01-02").cast("timestamp"))
+    keep_malformed(lake, "cities", "raw", later, Transaction("cities/raw.malformed", Position(0, 2)))
+    assert rows_of(lake, ASIDE, "record, frame, _source_file, _ingested_at") == kept
+
+    other_file = later.where("_malformed = '3'").withColumn("_source_file", F.lit("b.csv"))
+    keep_malformed(lake, "cities", "raw", other_file, Transaction("cities/raw.malformed", Position(0, 3)))
+    keep_malformed(lake, "cities", "old", other_file, Transaction("cities/old.malformed", Position(0, 3)))
+    more = [("3", "old", "b.csv"), ("3", "raw", "a.csv"), ("3", "raw", "b.csv"), ("one,Oslo", "raw", "a.csv")]
+    assert rows_of(lake, ASIDE, "record, frame, _source_file") == more
 
 
 def test_of_records_that_are_all_well_formed_none_is_left_out(spark: SparkSession) -> None:
