@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from framework.batch import FilePin, Interval, Pin, Plan, Position, Publication
-from framework.errors import DamagedStateError, UnknownRunError
+from framework.errors import DamagedStateError, LostPlanError, UnknownRunError
 from framework.state import History, Rollback, Withdrawn, history
 from framework.state.history import name
 from framework.tables import Lake
@@ -311,6 +311,28 @@ def test_of_a_path_that_was_read_twice_the_later_file_is_known(cities: Cities, b
         cities.publish(0, batch)
         cities.read()
     assert cities.history.files_before() == {"a": FilePin("a", batches, 100 + batches, f"e{batches}")}
+
+
+@pytest.mark.usefixtures("_often")
+def test_a_finished_batch_whose_plan_is_gone_is_refused_since_its_files_would_be_read_again(
+    disk: Lake, cities: Cities
+) -> None:
+    for batch in (1, 2, 3):
+        cities.finish(0, batch, f"a{batch}")
+    gone = Path(disk.root, "_lakegate/plans/cities/0000-0000000002.json")
+    text = gone.read_text()
+    gone.unlink()
+    with pytest.raises(LostPlanError) as lost:
+        cities.read()
+    assert (lost.value.job, lost.value.path) == ("cities", str(gone))
+    assert cities.history.last()
+    gone.write_text(text)
+    assert cities.read() == ["a1", "a2", "a3"]
+    gone.unlink()  # a ledger tells of its files now
+    assert cities.read() == ["a1", "a2", "a3"]
+    gone.with_name("0000-0000000003.json").unlink()
+    with pytest.raises(LostPlanError):
+        cities.history.last()
 
 
 def test_a_job_that_reads_everything_each_time_has_no_files_before(cities: Cities) -> None:
