@@ -216,5 +216,6 @@ def positions(documents: Documents[Any]) -> list[Position]:
 
 def _positions(names: list[str]) -> Iterator[Position]:
     for found in names:
-        epoch, batch, *_ = found.split("-")
-        yield Position(int(epoch), int(batch))
+        epoch, batch, *more = found.split("-")
+        if not more:  # what a backfill published beside a batch does not say that the batch is finished
+            yield Position(int(epoch), int(batch))

@@ -159,6 +159,21 @@ def test_a_batch_that_was_withdrawn_is_not_read_and_its_number_not_given_again(c
     assert cities.read() == ["a"]
 
 
+def test_what_a_backfill_published_beside_a_batch_does_not_make_it_one_that_is_finished(cities: Cities) -> None:
+    cities.finish(0, 1, "a", table=1)
+    cities.plan(0, 2, "b")
+    cities.withdraw(0, 2)
+    left = Publication("cities", "cities@backfill-1", Position(0, 2), NOON, NOON, {"table": 2})
+    assert cities.history.published.create("0000-0000000002-000001", left)
+    last = cities.history.last()
+    assert last
+    assert _at(last.position) == (0, 1)
+    assert cities.read() == ["a"]
+    assert _at(cities.history.next()) == (0, 3)
+    assert cities.history.latest().tables == {"table": 2}
+    assert cities.history.run("cities@backfill-1").tables == {"table": 2}
+
+
 def test_batches_are_in_the_order_of_their_numbers_not_of_their_digits(cities: Cities) -> None:
     for batch in range(1, 12):
         cities.finish(0, batch, f"{batch}", table=batch)
