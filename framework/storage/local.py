@@ -69,8 +69,8 @@ class LocalStorage:
                     yield _pin(begin, os.stat(begin))
                 return
             for entry in _below(begin, set(pattern.split("/"))):
-                if matches(pattern, entry.path):
-                    yield _pin(entry.path, entry.stat())
+                if matches(pattern, entry.path) and (found := _listed(entry)):
+                    yield found
         except OSError as error:
             raise StorageError(where, str(error)) from None
 
@@ -100,6 +100,14 @@ def _below(folder: str, named: set[str]) -> Iterator["os.DirEntry[str]"]:
 
 def _pin(path: str, status: os.stat_result) -> FilePin:
     return FilePin(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000)
+
+
+def _listed(entry: "os.DirEntry[str]") -> FilePin | None:
+    """Return a file; None where it was renamed or removed since its folder was read, as Hadoop leaves it out too."""
+    try:
+        return _pin(entry.path, entry.stat())
+    except FileNotFoundError:
+        return None
 
 
 def _draft(path: str, text: str) -> Path:

@@ -35,7 +35,10 @@ def hidden(name: str) -> bool:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join(_translated(pattern)), re.DOTALL)
+    try:
+        return re.compile("".join(_translated(pattern)), re.DOTALL)
+    except re.error:  # a brace that is never closed, a range from z to a: no pattern, so the name itself
+        return re.compile(re.escape(pattern))
 
 
 def _translated(pattern: str) -> list[str]:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from framework.errors import JobError, UnsafeLoadError
 from framework.pipeline import Job, Stage, extract, load
 from framework.pipeline.guarantee import AT_LEAST_ONCE, EXACTLY_ONCE, Guarantee, guarantee
-from framework.sources import changes, files, incremental, table, written
+from framework.sources import changes, files, incremental, jdbc, table, written
 from framework.tables import RowModel, Table, Write, append, overwrite, replace, sync, upsert
 
 
@@ -37,6 +37,8 @@ SOURCES: dict[str, Callable[[], Any]] = {
     "new rows": lambda: incremental(table(BRONZE), by="updated_at"),
     "new rows with lag": lambda: incremental(table(BRONZE), by="updated_at", lag="1h"),
     "changes": lambda: changes(BRONZE),
+    "database": lambda: jdbc("jdbc:postgresql://host/shop", "orders", Order),
+    "new rows of a database": lambda: incremental(SOURCES["database"](), by="updated_at"),
 }
 
 
@@ -73,6 +75,8 @@ SAFE = {
     "new rows": {"append", "upsert"},
     "new rows with lag": {"upsert"},
     "changes": {"append", "upsert"},
+    "database": {"append", "overwrite", "replace", "upsert", "sync"},
+    "new rows of a database": {"append", "upsert"},
 }
 
 
@@ -156,7 +160,15 @@ def _promised(*stages: Stage) -> dict[str, Guarantee]:
     return {node.name: guarantee(job.nodes, node) for node in job.loads}
 
 
-@pytest.mark.parametrize("source", SOURCES)
+def test_a_load_of_a_database_is_at_least_once_and_of_an_interval_of_it_exactly_once_with_a_remark() -> None:
+    whole = _promised(extract(rows=SOURCES["database"]()), load("rows", into=GOLD, write=upsert()))["gold.orders"]
+    new = _promised(extract(rows=SOURCES["new rows of a database"]()), load("rows", into=GOLD, write=upsert()))
+    assert (whole.promise, len(whole.reasons)) == (AT_LEAST_ONCE, 1)
+    assert (new["gold.orders"].promise, len(new["gold.orders"].reasons)) == (EXACTLY_ONCE, 1)
+    assert all("'rows'" in found.reasons[0] for found in (whole, new["gold.orders"]))
+
+
+@pytest.mark.parametrize("source", [name for name in SOURCES if "database" not in name])
 def test_a_load_into_a_table_of_what_is_pinned_is_exactly_once(source: str) -> None:
     job = _through(extract(rows=SOURCES[source]()), MORE, write=upsert())
     found = guarantee(job.nodes, job.loads[0])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from framework.batch import FilePin, Interval, Pin, Plan, Position, Publication
-from framework.errors import DamagedStateError, UnknownRunError
+from framework.errors import DamagedStateError, LostPlanError, UnknownRunError
 from framework.state import History, Rollback, Withdrawn, history
 from framework.state.history import name
 from framework.tables import Lake
@@ -157,6 +157,21 @@ def test_a_batch_that_was_withdrawn_is_not_read_and_its_number_not_given_again(c
     assert last
     assert _at(last.position) == (0, 1)
     assert cities.read() == ["a"]
+
+
+def test_what_a_backfill_published_beside_a_batch_does_not_make_it_one_that_is_finished(cities: Cities) -> None:
+    cities.finish(0, 1, "a", table=1)
+    cities.plan(0, 2, "b")
+    cities.withdraw(0, 2)
+    left = Publication("cities", "cities@backfill-1", Position(0, 2), NOON, NOON, {"table": 2})
+    assert cities.history.published.create("0000-0000000002-000001", left)
+    last = cities.history.last()
+    assert last
+    assert _at(last.position) == (0, 1)
+    assert cities.read() == ["a"]
+    assert _at(cities.history.next()) == (0, 3)
+    assert cities.history.latest().tables == {"table": 2}
+    assert cities.history.run("cities@backfill-1").tables == {"table": 2}
 
 
 def test_batches_are_in_the_order_of_their_numbers_not_of_their_digits(cities: Cities) -> None:
@@ -311,6 +326,28 @@ def test_of_a_path_that_was_read_twice_the_later_file_is_known(cities: Cities, b
         cities.publish(0, batch)
         cities.read()
     assert cities.history.files_before() == {"a": FilePin("a", batches, 100 + batches, f"e{batches}")}
+
+
+@pytest.mark.usefixtures("_often")
+def test_a_finished_batch_whose_plan_is_gone_is_refused_since_its_files_would_be_read_again(
+    disk: Lake, cities: Cities
+) -> None:
+    for batch in (1, 2, 3):
+        cities.finish(0, batch, f"a{batch}")
+    gone = Path(disk.root, "_lakegate/plans/cities/0000-0000000002.json")
+    text = gone.read_text()
+    gone.unlink()
+    with pytest.raises(LostPlanError) as lost:
+        cities.read()
+    assert (lost.value.job, lost.value.path) == ("cities", str(gone))
+    assert cities.history.last()
+    gone.write_text(text)
+    assert cities.read() == ["a1", "a2", "a3"]
+    gone.unlink()  # a ledger tells of its files now
+    assert cities.read() == ["a1", "a2", "a3"]
+    gone.with_name("0000-0000000003.json").unlink()
+    with pytest.raises(LostPlanError):
+        cities.history.last()
 
 
 def test_a_job_that_reads_everything_each_time_has_no_files_before(cities: Cities) -> None:

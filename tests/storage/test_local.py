@@ -204,6 +204,17 @@ def test_a_file_that_another_name_leads_to_is_found_by_that_name(disk: Storage, 
     assert _names(disk, f"{landing}/link") == [f"file:{landing}/link/[1].csv", f"file:{landing}/link/er/{{x,y}}.csv"]
 
 
+def test_a_file_that_is_gone_while_the_folder_is_listed_is_left_out(disk: Storage, landing: Path) -> None:
+    found = disk.files(str(landing))
+    first = next(found)
+    for name in NAMES:
+        if f"file:{landing}/{name}" != first.path:
+            (landing / name).unlink()
+    (landing / "gone.csv").symlink_to(landing / "nothing")
+    assert list(found) == []
+    assert _names(disk, str(landing)) == [first.path]
+
+
 def test_a_place_that_is_not_there_is_a_storage_error(disk: Storage, tmp_path: Path) -> None:
     for where in ("none", "none/*.csv"):
         with pytest.raises(StorageError) as caught:

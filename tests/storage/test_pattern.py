@@ -26,6 +26,9 @@ from framework.storage.pattern import literal_part, matches
         ("/in/Ærø 100%.csv", ["/in/Ærø 100%.csv"], ["/in/Ærø%20100%.csv"]),
         ("/in/a+(b).csv", ["/in/a+(b).csv"], ["/in/aab.csv"]),
         ("s3://b/in/*.csv", ["s3://b/in/a.csv"], ["s3://c/in/a.csv"]),
+        ("/in/{a.csv", ["/in/{a.csv"], ["/in/a.csv"]),
+        ("/in/a}.csv", ["/in/a}.csv"], ["/in/a.csv"]),
+        ("/in/[z-a].csv", ["/in/[z-a].csv"], ["/in/b.csv"]),
         ("*/a.csv", ["in/a.csv"], ["a.csv", "in/deep/a.csv"]),
     ],
 )
