@@ -258,9 +258,11 @@ def test_a_heartbeat_that_goes_on_is_waited_for_longer_than_the_expiry(disk: Lak
 
     with ThreadPoolExecutor(1) as pool:
         beating = pool.submit(beat)
-        with pytest.raises(LeaseHeldError) as caught, Lease(disk, NAME, us).held(EXPIRY, 3 * EXPIRY):
-            pass
-        ended.set()
+        try:
+            with pytest.raises(LeaseHeldError) as caught, Lease(disk, NAME, us).held(EXPIRY, 3 * EXPIRY):
+                pass
+        finally:
+            ended.set()
         beating.result()
     assert caught.value.holder == "process 1 on elsewhere"
 
