@@ -14,6 +14,7 @@ from framework.batch import FilePin, Interval, Pin
 from framework.errors import BackfillRefusedError, DeclarationError, LandingError, alternatives
 from framework.sources.files import Files, now_there
 from framework.sources.source import Bookmark, IncrementalSource, News, Reading, Source
+from framework.sources.table import Written
 from framework.tables import RowModel
 from framework.tables.model import columns
 
@@ -203,7 +204,7 @@ def incremental(
         if dated is not None and "{yyyy}" not in dated:
             raise DeclarationError(subject, f"dated={dated!r} must hold {{yyyy}}, and may {{MM}}, {{dd}} and {{HH}}")
         return IncrementalFiles(source, max_files_per_batch, dated)
-    if not hasattr(source, "pin") or hasattr(source, "news"):
+    if not hasattr(source, "pin") or hasattr(source, "news") or isinstance(source, Written):
         raise DeclarationError(subject, f"{source!r} cannot be read incrementally; take files(), table() or jdbc()")
     if by is None:
         raise DeclarationError(subject, "say which column tells new rows: by='updated_at'")

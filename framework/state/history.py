@@ -12,14 +12,14 @@ A batch is open from its plan until it is published or withdrawn. A rollback beg
 up to one of an older epoch; so the batches that count are found by going back from the newest.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from framework.batch import FilePin, Plan, Position, Publication
-from framework.errors import UnknownRunError
+from framework.errors import LostPlanError, UnknownRunError
 from framework.state.documents import Documents
 from framework.state.run_log import LoggedRun
 from framework.tables import Lake
@@ -123,14 +123,16 @@ class History:
         return None if done else found
 
     def last(self) -> Plan | None:
-        """Return the plan of the last batch that is finished and counts."""
+        """Return the plan of the last batch that is finished and counts. Raises LostPlanError."""
         finished = self._counting()
+        self._require_plans(finished[-1:])
         return self.plans.load(name(finished[-1])) if finished else None
 
     def files_before(self) -> dict[str, FilePin]:
         """Return the files that the batches which count have read, by path; a later reading of a path wins.
 
-        Every so many batches the answer is kept as a ledger, so that not all plans are read each time.
+        Every so many batches the answer is kept as a ledger, so that not all plans are read each time. Raises
+        LostPlanError where one that must be read is gone.
         """
         counting = self._counting()
         ledgers = set(positions(self._ledgers))
@@ -138,7 +140,10 @@ class History:
         ledger = None if begin is None else self._ledgers.load(name(counting[begin]))
         read = {file[0]: FilePin(*file) for file in ledger.files} if ledger else {}
         since = counting if begin is None else counting[begin + 1 :]
-        for plan in self.plans.load_all([name(position) for position in since]):
+        plans = self.plans.load_all([name(position) for position in since])
+        if len(plans) < len(since):
+            self._require_plans(since)
+        for plan in plans:
             read.update((file.path, file) for file in (plan.bookmark.files if plan.bookmark else ()))
         if len(since) >= LEDGER_EVERY:
             kept = tuple((file.path, file.size, file.modified_at, file.etag) for file in read.values())
@@ -177,8 +182,15 @@ class History:
 
     def _counting(self) -> list[Position]:
         """Return the finished batches that no rollback has undone, in order."""
-        finished = set(positions(self.published))
-        return [p for p in positions(self.plans) if p in finished and self.origin(Position(self.epoch, p.batch)) == p]
+        finished = sorted(set(positions(self.published)))
+        return [p for p in finished if self.origin(Position(self.epoch, p.batch)) == p]
+
+    def _require_plans(self, batches: Sequence[Position]) -> None:
+        """Raise LostPlanError where a finished batch has no plan: what it has read would be read again."""
+        planned = set(positions(self.plans))
+        for position in batches:
+            if position not in planned:
+                raise LostPlanError(self.job, str(position), self.plans.path(name(position)))
 
 
 def job_of(run: str) -> str:
@@ -204,5 +216,6 @@ def positions(documents: Documents[Any]) -> list[Position]:
 
 def _positions(names: list[str]) -> Iterator[Position]:
     for found in names:
-        epoch, batch, *_ = found.split("-")
-        yield Position(int(epoch), int(batch))
+        epoch, batch, *more = found.split("-")
+        if not more:  # what a backfill published beside a batch does not say that the batch is finished
+            yield Position(int(epoch), int(batch))

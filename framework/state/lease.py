@@ -107,11 +107,14 @@ class Lease:
 
     def _got(self, number: int) -> bool:
         fault.point(f"before lease {self.name}")
-        made = self._grants.create(_name(number), self._mine)
-        if made:
-            self._number = number
-            fault.point(f"after lease {self.name}")
-        return made
+        if not self._grants.create(_name(number), self._mine):
+            return False
+        if self._newest()[0] != number:  # others had it meanwhile, and have removed the documents before theirs
+            self._grants.delete(_name(number))
+            return False
+        self._number = number
+        fault.point(f"after lease {self.name}")
+        return True
 
     def _beat(self, interval: float, lost: Callable[[], None]) -> None:
         beaten = time.monotonic()

@@ -39,7 +39,12 @@ class LocalStorage:
     def replace(self, path: str, text: str) -> None:
         """Write beside it and rename."""
         try:
-            _draft(path, text).replace(plain(path))
+            draft = _draft(path, text)
+            try:
+                draft.replace(plain(path))
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
         except OSError as error:
             raise StorageError(path, str(error)) from None
 
@@ -60,11 +65,12 @@ class LocalStorage:
             raise StorageError(where, f"{begin} does not exist")
         try:
             if os.path.isfile(begin):
-                yield _pin(begin, os.stat(begin))
+                if matches(pattern, begin):
+                    yield _pin(begin, os.stat(begin))
                 return
             for entry in _below(begin, set(pattern.split("/"))):
-                if matches(pattern, entry.path):
-                    yield _pin(entry.path, entry.stat())
+                if matches(pattern, entry.path) and (found := _listed(entry)):
+                    yield found
         except OSError as error:
             raise StorageError(where, str(error)) from None
 
@@ -94,6 +100,14 @@ def _below(folder: str, named: set[str]) -> Iterator["os.DirEntry[str]"]:
 
 def _pin(path: str, status: os.stat_result) -> FilePin:
     return FilePin(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000)
+
+
+def _listed(entry: "os.DirEntry[str]") -> FilePin | None:
+    """Return a file; None where it was renamed or removed since its folder was read, as Hadoop leaves it out too."""
+    try:
+        return _pin(entry.path, entry.stat())
+    except FileNotFoundError:
+        return None
 
 
 def _draft(path: str, text: str) -> Path:

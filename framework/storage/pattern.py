@@ -16,10 +16,11 @@ def literal_part(where: str) -> str:
 def matches(where: str, path: str) -> bool:
     """Say whether a file is named by the pattern or lies below what it names, and is not hidden.
 
-    A folder or file that the pattern names letter by letter may be hidden; what a special character stands for not.
+    A folder that the pattern names letter by letter may be hidden; what a special character stands for not, and neither
+    may a file, since Spark gives no row of a hidden one, without a word.
     """
     wanted, found = where.rstrip("/").split("/"), path.split("/")
-    if len(found) < len(wanted):
+    if len(found) < len(wanted) or hidden(found[-1]):
         return False
     for pattern, part in zip(wanted, found, strict=False):
         if pattern != part and (hidden(part) or not _compiled(pattern).fullmatch(part)):
@@ -34,7 +35,10 @@ def hidden(name: str) -> bool:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join(_translated(pattern)), re.DOTALL)
+    try:
+        return re.compile("".join(_translated(pattern)), re.DOTALL)
+    except re.error:  # a brace that is never closed, a range from z to a: no pattern, so the name itself
+        return re.compile(re.escape(pattern))
 
 
 def _translated(pattern: str) -> list[str]:

@@ -78,9 +78,9 @@ def test_a_run_loads_the_tables_and_says_what_it_read_and_wrote(shop: Path, firs
 def test_the_events_of_a_run_are_lines_of_json_where_there_is_no_terminal(first: Said) -> None:
     events = [json.loads(line) for line in first.err.splitlines()]
     stages = [event["stage"] for event in events if event["event"] == "stage_finished"]
-    assert (events[0]["event"], events[-1]["event"]) == ("run_started", "run_finished")
+    assert [event["event"] for event in (events[0], *events[-2:])] == ["batch_started", "batch_finished", "nothing_new"]
     assert stages == ["raw_orders", "cleaned", "silver.orders"]
-    assert {event["run"] for event in events} == {events[0]["run"]}
+    assert {event["run"] for event in events[:-1]} == {events[0]["run"]}
 
 
 def test_parameters_reach_the_job_in_their_types(shop: Path, tmp_path: Path) -> None:
@@ -98,9 +98,12 @@ def test_an_environment_that_is_typed_comes_before_the_variable_s(shop: Path, tm
 
 
 def test_from_a_folder_of_the_project_settings_mean_the_same(shop: Path) -> None:
+    # That nothing is new says that it has found the lake and the landing folder again.
     before = DeltaTable(str(shop / "lake/silver/orders")).version()
-    assert _run(shop / "tests" / "jobs", "orders").code == 0
-    assert DeltaTable(str(shop / "lake/silver/orders")).version() == before + 1
+    said = _run(shop / "tests" / "jobs", "orders")
+    assert said.code == 0
+    assert "orders: nothing new since its last batch" in said.out
+    assert DeltaTable(str(shop / "lake/silver/orders")).version() == before
     assert [folder for folder in shop.rglob("lake") if folder.is_dir()] == [shop / "lake"]
 
 
@@ -116,7 +119,7 @@ def test_the_help_of_a_job_shows_its_parameters_with_type_and_default(shop: Path
     assert shown["--days"] == "int = 1"
     assert shown["--dry"] == "bool = False"
     assert shown["--size"] == "Literal['s', 'l'] = 's'"
-    assert {"--env", "--set", "--replan", "--help"} < set(shown)
+    assert {"--env", "--set", "--replan", "--continuous", "--help"} < set(shown)
 
 
 def test_the_help_of_run_lists_the_jobs_though_one_cannot_be_imported(shop: Path) -> None:
@@ -138,6 +141,25 @@ def _no_table_is_touched(shop: Path) -> Iterator[None]:
     assert before
     yield
     assert files_of(shop / "lake") == before
+
+
+@pytest.fixture
+def _no_table_is_loaded(shop: Path) -> Iterator[None]:
+    """An attempt that was refused when it looked at its inputs is in the run log, and nowhere else."""
+
+    def tables() -> dict[str, tuple[int, int]]:
+        return {name: state for name, state in files_of(shop / "lake").items() if not name.startswith("_lakegate/")}
+
+    def attempts() -> list[tuple[Any, ...]]:
+        return rows_at(shop / "lake/_lakegate/runs_orders", "started_at, outcome, error")
+
+    before, attempts_before = tables(), attempts()
+    assert before
+    yield
+    assert tables() == before
+    ((_, outcome, error),) = (row for row in attempts() if row not in attempts_before)
+    assert outcome == "failed"
+    assert error.split(":")[0] in ("LandingError", "HeaderMismatchError")
 
 
 @pytest.mark.usefixtures("_no_table_is_touched")
@@ -190,7 +212,7 @@ def test_an_unknown_variable_is_refused(shop: Path) -> None:
 
 
 @pytest.mark.usefixtures("_no_table_is_touched")
-@pytest.mark.parametrize("name", ["env", "set", "replan", "help"])
+@pytest.mark.parametrize("name", ["env", "set", "replan", "continuous", "help"])
 def test_a_parameter_with_the_name_of_an_option_is_refused(shop: Path, name: str) -> None:
     file = shop / "jobs" / "mine.py"
     file.write_text(REPORTED.replace("dry", name).replace('"reported"', '"mine"'))
@@ -200,28 +222,32 @@ def test_a_parameter_with_the_name_of_an_option_is_refused(shop: Path, name: str
     assert said.error.parameter == name
 
 
-@pytest.mark.usefixtures("_no_table_is_touched")
-@pytest.mark.parametrize("made", [False, True], ids=["missing", "empty"])
-def test_a_landing_folder_without_files_ends_with_3(shop: Path, tmp_path: Path, made: bool) -> None:
-    if made:
-        (tmp_path / "orders").mkdir()
+def test_in_a_landing_folder_without_files_nothing_is_new(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "orders").mkdir()
+    said = _run(shop, "orders", "--set", f"landing.root={tmp_path}")
+    assert said.code == 0
+    assert "orders: nothing new since its last batch" in said.out
+
+
+@pytest.mark.usefixtures("_no_table_is_loaded")
+def test_a_landing_folder_that_is_not_there_ends_with_3(shop: Path, tmp_path: Path) -> None:
     said = _run(shop, "orders", "--set", f"landing.root={tmp_path}")
     assert (said.code, said.out, type(said.error)) == (3, "", LandingError)
     assert said.error.path == f"{tmp_path}/orders"
     assert "Traceback" not in said.err
 
 
-@pytest.mark.usefixtures("_no_table_is_touched")
+@pytest.mark.usefixtures("_no_table_is_loaded")
 def test_a_file_whose_header_is_not_the_row_model_s_ends_with_3(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "orders").mkdir()
-    (tmp_path / "orders" / "a.csv").write_text("id,state,amount,updated_at\n")
+    (tmp_path / "orders" / "2024-01-03.csv").write_text("id,state,amount,updated_at\n")
     said = _run(shop, "orders", "--set", f"landing.root={tmp_path}")
     assert (said.code, type(said.error), said.error.source) == (3, HeaderMismatchError, "orders")
 
 
 def test_rows_that_break_a_rule_end_with_3_and_none_is_written(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "orders").mkdir()
-    (tmp_path / "orders" / "a.csv").write_text(
+    (tmp_path / "orders" / "2024-01-03.csv").write_text(
         "id,status,amount,updated_at\n8,open,1,2024-01-01T08:00:00Z\n9,lost,1,2024-01-01T08:00:00Z\n"
     )
     said = _run(shop, "orders", "--set", f"landing.root={tmp_path}")

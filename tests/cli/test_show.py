@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 
 from framework.pipeline import Job, extract, load, transform
 from framework.sources import table, written
-from framework.tables import Table, append, overwrite, sync
+from framework.tables import Table, append, replace, sync
 
 PRICES, EUROPE, WORLD = Table("bronze.prices"), Table("silver.europe", keys="id"), Table("gold.world")
 
@@ -48,7 +48,7 @@ job = Job(
         load(europe, into=EUROPE, write=sync()),
         extract(in_europe=written(EUROPE)),
         world,
-        load(world, into=WORLD, write=overwrite(), name="whole_world"),
+        load(world, into=WORLD, write=replace(by="region"), name="whole_world"),
         load(world, into=mailed),
     ],
 )
@@ -59,7 +59,7 @@ prices
 │   └── transform europe: Price one region.
 │       └── transform tidy: Take out blanks.
 │           └── extract prices: table bronze.prices
-├── load whole_world: into gold.world, overwrite()
+├── load whole_world: into gold.world, replace(by='region')
 │   └── transform world: Put all together.
 │       ├── transform tidy: Take out blanks. (as above)
 │       └── extract in_europe: written to silver.europe by this batch

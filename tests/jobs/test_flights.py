@@ -1,5 +1,6 @@
 import gzip
-import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from deltalake import DeltaTable, QueryBuilder
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from framework.pipeline import run
+from framework.pipeline import RunReport
 from framework.tables import Frame, Lake
-from framework.testing import NOON, Rows
+from framework.testing import Rows
 from jobs.flights import (
     Airline,
     Airport,
@@ -32,6 +33,7 @@ from jobs.flights import (
     next_clock_time,
     one_per,
 )
+from tests.runs import run_in
 
 DATA = Path(__file__).parent.parent.parent / "data" / "nycflights13"
 Row = dict[str, Any]
@@ -402,7 +404,7 @@ class Sql:
 def lake_of_flights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """The lake after one run of the job on all flights."""
     lake = Lake(spark, str(tmp_path_factory.mktemp("flights") / "lake"))
-    run(job, lake, str(DATA), {}, environment="test", clock=lambda: NOON)
+    run_in(lake, job, DATA)
     return lake
 
 
@@ -526,36 +528,117 @@ def test_every_delay_is_as_duckdb_sums_it_up(sql: Sql) -> None:
     assert (unlike, mean, p90) == (0, True, True)
 
 
-# -- the whole job, again ---------------------------------------------------------------------------------------------
+# -- the job, again and again ------------------------------------------------------------------------------------------
+
+RowsOf = dict[str, list[tuple[Any, ...]]]
+# The flights of the evening before a month ends are in the next month's partition by UTC, and in this month's file.
+HEADER = ",".join(RawFlight.model_fields) + "\n"
+DAYS = {"2013-01": ("2013,1,31,",), "2013-02": ("2013,2,1,", "2013,2,28,"), "2013-03": ("2013,3,1,",)}
 
 
-def _in_text(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
-    sql = Sql(lake, *TABLES[1:])
-    return {name: sql(f"select columns(*)::varchar from {name.replace('.', '_')} order by all") for name in TABLES[1:]}
+@dataclass(frozen=True)
+class Arriving:
+    """An empty lake, and a landing folder with all but flights."""
+
+    lake: Lake
+    landing: Path
+
+    def land(self, name: str, lines: Sequence[str]) -> None:
+        (self.landing / "flights").mkdir(exist_ok=True)
+        (self.landing / "flights" / name).write_text("".join([HEADER, *lines]))
+
+    def run(self) -> RunReport:
+        return run_in(self.lake, job, self.landing)
+
+    def rows(self) -> RowsOf:
+        """Return the rows of each table in words; of bronze what the lines said, whichever file they came in."""
+        sql = Sql(self.lake, *TABLES)
+        lines = sql(f"select {', '.join(RawFlight.model_fields)} from bronze_flights order by all")
+        others = {
+            name: sql(f"select columns(*)::varchar from {name.replace('.', '_')} order by all") for name in TABLES[1:]
+        }
+        return {TABLES[0]: lines, **others}
 
 
-def test_a_second_run_leaves_the_same_rows_and_a_third_corrects_what_has_changed(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def _lines(month: str) -> list[str]:
+    """Return the lines of a month's file that are of the chosen days."""
+    with gzip.open(DATA / "flights" / f"flights-{month}.csv.gz", "rt") as file:
+        return [line for line in file if line.startswith(DAYS[month])]
+
+
+def _arriving(spark: SparkSession, folder: Path) -> Arriving:
+    (folder / "landing").mkdir()
     for name in ("airlines.csv", "airports.csv", "planes.csv", "weather.csv.gz"):
-        shutil.copy(DATA / name, tmp_path)
-    with gzip.open(DATA / "flights" / "flights-2013-01.csv.gz", "rt") as file:
-        header, *lines = file
+        (folder / "landing" / name).symlink_to(DATA / name)
+    return Arriving(Lake(spark, str(folder / "lake")), folder / "landing")
+
+
+@pytest.fixture
+def arriving(spark: SparkSession, tmp_path: Path) -> Arriving:
+    return _arriving(spark, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def at_once(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> RowsOf:
+    """The rows of each table after one run on the chosen days of all months."""
+    arriving = _arriving(spark, tmp_path_factory.mktemp("at_once"))
+    for month in DAYS:
+        arriving.land(f"flights-{month}.csv", _lines(month))
+    assert len(arriving.run().batches) == 1
+    return arriving.rows()
+
+
+def test_flights_of_the_last_evening_of_a_month_are_in_two_months(at_once: RowsOf) -> None:
+    columns = list(Flight.model_fields)
+    day, month = columns.index("day"), columns.index("month")
+    found = {(row[day], row[month]) for row in at_once["silver.flights"]}
+    assert found == {
+        ("2013-01-31", "2013-01"),
+        ("2013-01-31", "2013-02"),
+        ("2013-02-01", "2013-02"),
+        ("2013-02-28", "2013-02"),
+        ("2013-02-28", "2013-03"),
+        ("2013-03-01", "2013-03"),
+    }
+
+
+# Of the file of February each half has some flights of both of its days.
+ARRIVALS = [
+    [["2013-03"], ["2013-02 even"], ["2013-01", "2013-02 odd"]],
+    [["2013-02 odd", "2013-01"], ["2013-03", "2013-02 even"]],
+]
+
+
+@pytest.mark.parametrize("arrivals", ARRIVALS, ids=lambda runs: "; ".join(map(", ".join, runs)))
+def test_in_whatever_order_files_arrive_the_rows_are_those_of_one_run(
+    arriving: Arriving, at_once: RowsOf, arrivals: list[list[str]]
+) -> None:
+    for files in arrivals:
+        for file in files:
+            month, _, half = file.partition(" ")
+            begin, step = {"": (0, 1), "even": (0, 2), "odd": (1, 2)}[half]
+            arriving.land(f"flights-{month}{half}.csv", _lines(month)[begin::step])
+        (batch,) = arriving.run().batches
+        assert len(batch.plan.pins["raw_flights"].files) == len(files)
+    found = arriving.rows()
+    assert {name for name in TABLES if found[name] != at_once[name]} == set()
+
+
+def test_a_second_run_finds_nothing_new_and_a_later_file_corrects_a_flight(arriving: Arriving) -> None:
+    lines = _lines("2013-01")
+    arriving.land("flights-2013-01.csv", lines)
+    arriving.run()
+    before, versions = arriving.rows(), {name: DeltaTable(arriving.lake.path(name)).version() for name in TABLES}
+    assert [len(before[name]) for name in TABLES[:3]] == [len(lines)] * 3
+
+    again = arriving.run()
+    assert again.batches == ()
+    assert {name: DeltaTable(arriving.lake.path(name)).version() for name in TABLES} == versions
+
     # In the evening of 31 January it is February by UTC: the day is in two partitions of silver.flights.
-    last_day = [line for line in lines if line.startswith("2013,1,31,")]
-    late = next(n for n, line in enumerate(last_day) if ",B6,739," in line and "2013-02-01T04" in line)
-    landed = tmp_path / "flights" / "flights.csv"
-    landed.parent.mkdir()
-    lake = Lake(spark, str(tmp_path / "lake"))
-
-    def once() -> dict[str, list[tuple[Any, ...]]]:
-        landed.write_text("".join([header, *last_day]))
-        run(job, lake, str(tmp_path), {}, environment="test", clock=lambda: NOON)
-        return _in_text(lake)
-
-    before = once()
-    assert [len(rows) for rows in before.values()][:2] == [len(last_day), len(last_day)]
-    assert once() == before
-    last_day[late] = last_day[late].replace(",2359,5,", ",2359,500,")
-    changed = {name: {*rows} ^ {*before[name]} for name, rows in once().items()}
-    assert {name: len(rows) for name, rows in changed.items()} == dict.fromkeys(TABLES[1:], 2)
+    (late,) = (line for line in lines if ",B6,739," in line and "2013-02-01T04" in line)
+    assert ",2359,5," in late
+    arriving.land("flights-2013-01-corrected.csv", [late.replace(",2359,5,", ",2359,500,")])
+    arriving.run()
+    changed = {name: {*rows} ^ {*before[name]} for name, rows in arriving.rows().items()}
+    assert {name: len(rows) for name, rows in changed.items()} == {TABLES[0]: 1, **dict.fromkeys(TABLES[1:], 2)}

@@ -14,7 +14,7 @@ from framework.errors import ActionError, CheckFailedError, FrameMismatchError, 
 from framework.pipeline import Checked, Interval, Job, Run, Stage, check, extract, load, transform
 from framework.pipeline.check import Fault
 from framework.sources import Reading, files, table, written
-from framework.tables import Frame, Lake, RowModel, Table, append, upsert
+from framework.tables import Frame, Lake, RowModel, Table, append, replace, upsert
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 HERE = "tests/pipeline/test_check.py"
@@ -311,7 +311,7 @@ def test_a_table_that_neither_a_row_model_nor_the_lake_describes_is_noted(lake: 
             raw,
             load(raw, into=UNTYPED, write=append()),
             extract(done=written(UNTYPED)),
-            load("done", into=ORDERS, write=append()),
+            load("done", into=ORDERS, write=replace(by="id")),
         ],
     )
     found = _check(lake, job)

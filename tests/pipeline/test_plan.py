@@ -1,7 +1,8 @@
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from framework.batch import Position
-from framework.errors import DamagedPlanError, PinVanishedError, PlanChangedError, StageFailedError
-from framework.pipeline import Job, RunReport, Stage, extract, load, run
+from framework.errors import DamagedStateError, LostPlanError, PinVanishedError, PlanChangedError, StageFailedError
+from framework.pipeline import BatchReport, Job, Stage, extract, load
 from framework.pipeline.plan import code_version, positions
 from framework.sources import files, written
-from framework.tables import Frame, Lake, RowModel, Table, append
+from framework.tables import Frame, Lake, RowModel, Table, append, replace
 from framework.testing import NOON
 from tests.delta import rows_of, version_of
+from tests.runs import run_in
 
 LATER = NOON + timedelta(hours=1)
 
@@ -51,7 +53,7 @@ stages: list[Stage] = [
     load(raw, into=told),
     extract(written_lines=written(BRONZE)),
     fragile,
-    load(fragile, into=SILVER, write=append()),
+    load(fragile, into=SILVER, write=replace(by="came")),
 ]
 job = Job("lines", stages)
 
@@ -65,9 +67,9 @@ class Scene:
     flag: Path
     landed: Path = Path()
 
-    def run(self, job: Job = job, *, replan: bool = False, **given: Any) -> RunReport:
+    def run(self, job: Job = job, *, replan: bool = False, **given: Any) -> BatchReport:
         values = {"flag": str(self.flag), **given}
-        return run(job, self.lake, str(self.landing), values, environment="test", clock=lambda: LATER, replan=replan)
+        return run_in(self.lake, job, self.landing, LATER, given=values, replan=replan).last
 
     def rows(self, table: Table, columns: str = "line, _ingested_at") -> list[tuple[Any, ...]]:
         return rows_of(self.lake, table, columns)
@@ -76,7 +78,7 @@ class Scene:
         return {table.name: version_of(self.lake, table) for table in (BRONZE, SILVER, GOLD)}
 
     def plan_file(self, batch: int = 1) -> Path:
-        return Path(self.lake.root, "_lakegate", "plans", "lines", f"0-{batch:010}.json")
+        return Path(self.lake.root, "_lakegate", "plans", "lines", f"0000-{batch:010}.json")
 
 
 def _landing(folder: Path, name: str, *lines: str) -> Path:
@@ -94,14 +96,7 @@ def first_attempt(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory)
     scene = Scene(Lake(spark, str(folder / "lake")), landing, folder / "flag", landed)
     scene.flag.touch()
     with pytest.raises(StageFailedError) as caught:
-        run(
-            job,
-            scene.lake,
-            str(scene.landing),
-            {"flag": str(scene.flag)},
-            environment="test",
-            clock=lambda: NOON,
-        )
+        run_in(scene.lake, job, scene.landing, NOON, given={"flag": str(scene.flag)})
     assert caught.value.stage == "silver.lines"
     scene.flag.unlink()
     return scene
@@ -113,7 +108,7 @@ def interrupted(first_attempt: Scene, tmp_path: Path) -> Scene:
     shutil.copytree(first_attempt.lake.root, tmp_path / "lake")
     shutil.copytree(first_attempt.landing, tmp_path / "landing")
     landing = _landing(tmp_path / "landing", "2.txt", "three")
-    return replace(first_attempt, lake=Lake(first_attempt.lake.spark, str(tmp_path / "lake")), landing=landing)
+    return changed(first_attempt, lake=Lake(first_attempt.lake.spark, str(tmp_path / "lake")), landing=landing)
 
 
 # -- a plan -----------------------------------------------------------------------------------------------------------
@@ -132,7 +127,7 @@ def test_the_plan_is_written_down_before_the_first_commit(first_attempt: Scene) 
 
 
 def test_each_load_s_position_is_in_its_own_table(first_attempt: Scene) -> None:
-    assert positions(job, first_attempt.lake) == {"bronze.lines": Position(0, 1), "silver.lines": None}
+    assert positions(job, first_attempt.lake, "lines") == {"bronze.lines": Position(0, 1), "silver.lines": None}
 
 
 def test_the_code_s_version_is_that_of_the_files_that_its_functions_are_in() -> None:
@@ -211,18 +206,31 @@ def test_a_planned_file_that_is_gone_is_refused_until_the_rest_is_planned_anew(i
         report = interrupted.run(replan=True)
     finally:
         gone.rename(interrupted.landed)
-    assert (report.plan.position, report.plan.started_at) == (Position(0, 1), LATER)
+    # What is in was written by the batch's clock, so what is left is too.
+    assert (report.plan.position, report.plan.started_at) == (Position(0, 1), NOON)
     assert interrupted.rows(BRONZE) == ONCE
-    anew = [*_came("by file", LATER, *ALL), *_came("by table", NOON, "one", "two")]
+    anew = [*_came("by file", NOON, *ALL), *_came("by table", NOON, "one", "two")]
     assert interrupted.rows(SILVER, IN_SILVER) == sorted(anew)
 
 
-def test_a_damaged_plan_is_refused_until_the_rest_is_planned_anew(interrupted: Scene) -> None:
+@pytest.mark.parametrize("replan", [False, True])
+def test_a_damaged_plan_of_a_batch_that_is_begun_is_refused(interrupted: Scene, replan: bool) -> None:
+    before = interrupted.versions()
     interrupted.plan_file().write_text('{"job": "lines"')
-    with pytest.raises(DamagedPlanError) as caught:
-        interrupted.run()
+    with pytest.raises(DamagedStateError) as caught:
+        interrupted.run(replan=replan)
     assert caught.value.path == str(interrupted.plan_file())
-    assert interrupted.run(replan=True).plan.position == Position(0, 1)
+    assert interrupted.versions() == before
+
+
+@pytest.mark.parametrize("replan", [False, True])
+def test_a_plan_that_is_gone_though_a_table_holds_its_batch_is_refused(interrupted: Scene, replan: bool) -> None:
+    before = interrupted.versions()
+    interrupted.plan_file().unlink()
+    with pytest.raises(LostPlanError) as caught:
+        interrupted.run(replan=replan)
+    assert (caught.value.job, caught.value.path) == ("lines", str(interrupted.plan_file()))
+    assert interrupted.versions() == before
 
 
 # -- batches that no load followed ------------------------------------------------------------------------------------
@@ -236,7 +244,7 @@ def counted(numbers: Frame[Number], *, flag: str) -> DataFrame:
     return fragile(numbers, numbers, flag=flag)
 
 
-def test_a_batch_that_no_load_followed_is_planned_anew_and_loses_no_malformed_record(
+def test_a_batch_that_no_load_followed_is_planned_anew_and_keeps_each_malformed_record_once(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     numbers = Job(
@@ -251,8 +259,9 @@ def test_a_batch_that_no_load_followed_is_planned_anew_and_loses_no_malformed_re
     scene.flag.touch()
     with pytest.raises(StageFailedError):
         scene.run(numbers)
+    assert version_of(scene.lake, Table("_lakegate.malformed_numbers")) == -1
     scene.flag.unlink()
     (tmp_path / "numbers" / "3.csv").write_text("number\nsecond\n")
     report = scene.run(numbers)
     assert (report.resumed, report.plan.position) == (False, Position(0, 3))
-    assert scene.rows(Table("_lakegate.malformed_numbers"), "record") == [("first",), ("first",), ("second",)]
+    assert scene.rows(Table("_lakegate.malformed_numbers"), "record") == [("first",), ("second",)]

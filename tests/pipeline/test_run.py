@@ -22,11 +22,12 @@ from framework.errors import (
     StageFailedError,
     TableMismatchError,
 )
-from framework.pipeline import Interval, Job, Run, RunReport, Stage, extract, load, run, transform
+from framework.pipeline import BatchReport, Interval, Job, Run, RunReport, Stage, extract, load, transform
 from framework.sources import files, written
 from framework.tables import Frame, Lake, RowModel, Table, append, overwrite, replace, upsert
 from framework.testing import NOON, RunJob
 from tests.delta import actions, rows_of, version_of
+from tests.runs import run_in
 
 
 class RawOrder(RowModel):
@@ -88,8 +89,13 @@ def _all(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _versions(lake: Lake) -> dict[str, int]:
-    tables = (path.parent for path in Path(lake.root).glob("*/*/_delta_log"))
+    """Return the version of each table but for the framework's own."""
+    tables = (path.parent for path in Path(lake.root).glob("[!_]*/*/_delta_log"))
     return {f"{path.parent.name}.{path.name}": DeltaTable(str(path)).version() for path in tables}
+
+
+def _logged(lake: Lake, job: str, columns: str) -> list[tuple[Any, ...]]:
+    return rows_of(lake, Table(f"_lakegate.runs_{job}"), columns)
 
 
 # -- a whole job ------------------------------------------------------------------------------------------------------
@@ -101,14 +107,16 @@ class Twice:
 
     lake: Lake
     landing: Path
-    reports: tuple[RunReport, RunReport]
+    reports: tuple[BatchReport, BatchReport]
     observed: list[tuple[str, str]]
     first_rows: dict[str, list[tuple[Any, ...]]]
     kept: int
 
 
 def _kept(spark: SparkSession) -> int:
-    return int(spark.sparkContext._jsc.getPersistentRDDs().size())
+    """Count the frames that Spark keeps, but for Delta's own, one for each table that was looked into."""
+    kept = spark.sparkContext._jsc.getPersistentRDDs()
+    return sum(not (kept[number].name() or "").startswith("Delta Table State") for number in kept)
 
 
 @pytest.fixture(scope="module")
@@ -117,16 +125,14 @@ def twice(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Twic
     landing = _landing(folder / "landing", "1,Oslo,10", "2,Bonn,20", "x,Lima,30", "3,Oslo,5")
     lake, observed, before = Lake(spark, str(folder / "lake")), list[tuple[str, str]](), _kept(spark)
 
-    def once(hours: int) -> RunReport:
-        return run(
-            whole,
+    def once(hours: int) -> BatchReport:
+        return run_in(
             lake,
-            str(landing),
-            {},
-            environment="test",
-            clock=lambda: NOON + timedelta(hours=hours),
+            whole,
+            landing,
+            NOON + timedelta(hours=hours),
             observe=lambda report: observed.append((report.name, report.outcome)),
-        )
+        ).last
 
     first = once(0)
     rows = _all(lake)
@@ -185,7 +191,23 @@ def test_a_malformed_record_is_kept_aside_and_reported(twice: Twice) -> None:
     (stage, *_) = twice.reports[0].stages
     assert stage.note.startswith("1 malformed")
     kept = rows_of(twice.lake, Table("_lakegate.malformed_whole"), "record, frame, _ingested_at")
-    assert kept == [("x,Lima,30", "raw", NOON), ("x,Lima,30", "raw", NOON + timedelta(hours=1))]
+    assert kept == [("x,Lima,30", "raw", NOON)]  # once, though both runs have read its file
+
+
+def test_each_batch_that_is_done_has_a_row_in_the_run_log(twice: Twice) -> None:
+    columns = "run_id, attempt, epoch, batch, backfill, environment, outcome, error, started_at"
+    assert _logged(twice.lake, "whole", columns) == [
+        (report.plan.run_id, 1, 0, batch, None, "test", "done", None, NOON + timedelta(hours=batch - 1))
+        for batch, report in enumerate(twice.reports, 1)
+    ]
+    ((loads,),) = rows_of(twice.lake, Table("_lakegate.runs_whole"), "CASE WHEN batch = 2 THEN loads END")[1:]
+    counts = ("name", "target", "outcome", "rows_in", "inserted", "updated", "unchanged", "skipped")
+    assert [tuple(load[name] for name in counts) for load in loads] == [
+        ("silver.orders", "silver.orders", "done", 3, 0, 0, 3, 0),
+        ("bronze.orders", "bronze.orders", "done", 3, 3, 0, 0, 0),
+        ("gold.totals", "gold.totals", "done", 0, 0, 0, 0, 0),
+    ]
+    assert [load["version"] for load in loads] == [version_of(twice.lake, table) for table in (ORDERS, RAW, TOTALS)]
 
 
 def test_a_run_is_observed_stage_by_stage(twice: Twice) -> None:
@@ -219,7 +241,7 @@ def test_functions_get_parameters_and_what_they_are_given(run_job: RunJob, lake:
         seen["load"] = (to, run.environment, sorted(row.id for row in rows.collect()))
 
     job = Job("own", [extract(api=from_api), transform(tripled, name="more"), load("more", into=given_away)])
-    report = run_job(job, size="4", to="a friend")
+    report = run_job(job, size="4", to="a friend").last
     assert seen == {
         "extract": (4, NOON),
         "transform": (3, report.plan.position.batch, Interval()),
@@ -234,7 +256,7 @@ def test_own_extracts_and_loads_are_told_to_be_at_least_once(run_job: RunJob) ->
         taken.append(rows.count())
 
     job = Job("own", [extract(numbers=numbers), load("numbers", into=given_away)])
-    reports = [run_job(job), run_job(job)]
+    reports = [run_job(job).last, run_job(job).last]
     assert taken == [3, 3]
     for report in reports:
         notes = {stage.name: stage.note for stage in report.stages}
@@ -295,7 +317,7 @@ class Filled:
     folder: Path
 
     def run(self, job: Job, landing: Path, **given: Any) -> RunReport:
-        return run(job, self.lake, str(landing), given, environment="test", clock=lambda: NOON)
+        return run_in(self.lake, job, landing, given=given)
 
 
 @pytest.fixture(scope="module")
@@ -313,6 +335,10 @@ def unchanged(filled: Filled) -> Iterator[Filled]:
     assert before["silver.orders"] > 0
     yield filled
     assert _versions(filled.lake) == before
+
+
+def test_a_run_whose_records_are_all_well_formed_keeps_none_aside(filled: Filled) -> None:
+    assert version_of(filled.lake, Table("_lakegate.malformed_silver")) == -1
 
 
 def test_a_missing_landing_folder_is_refused(unchanged: Filled, tmp_path: Path) -> None:
@@ -348,8 +374,10 @@ def test_a_job_that_does_not_compile_is_refused(unchanged: Filled, tmp_path: Pat
     def cleaned(raw: DataFrame) -> Frame[Order]:
         return Order.frame(raw.where("ctiy = 'Oslo'"))
 
+    job = Job("misspelt", [raw, cleaned, load(cleaned, into=ORDERS, write=upsert())])
     with pytest.raises(CheckFailedError):
-        unchanged.run(Job("silver", [raw, cleaned, load(cleaned, into=ORDERS, write=upsert())]), tmp_path)
+        unchanged.run(job, _landing(tmp_path, "2,Bonn,5"))
+    assert not Path(unchanged.lake.root, "_lakegate", "plans", "misspelt").exists()
 
 
 def test_a_parameter_of_another_type_is_refused(unchanged: Filled, tmp_path: Path) -> None:
@@ -362,6 +390,8 @@ def test_rows_that_break_rules_are_refused_with_a_count_for_each_rule(unchanged:
     with pytest.raises(ExpectationFailedError) as caught:
         unchanged.run(silver, landing)
     assert caught.value.frame == "cleaned"
+    failed = [error for outcome, error in _logged(unchanged.lake, "silver", "outcome, error") if outcome == "failed"]
+    assert [error for error in failed if error.startswith("ExpectationFailedError: ")]
     assert caught.value.broken == {"id >= 1": 2, "city is not NULL": 1, "price > 0": 1, "price <= 100": 1}
     assert len(caught.value.examples) == 3
 
@@ -402,7 +432,7 @@ def test_a_lake_that_cannot_be_written_to_is_refused(spark: SparkSession, tmp_pa
     (tmp_path / "a file").write_text("")
     root = str(tmp_path / "a file" / "lake")
     with pytest.raises(LakeNotWritableError) as caught:
-        run(silver, Lake(spark, root), str(tmp_path), {}, environment="test", clock=lambda: NOON)
+        run_in(Lake(spark, root), silver, tmp_path)
     assert caught.value.root == root
 
 

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from framework.batch import Plan, Position
-from framework.pipeline import Job, RunReport, StageReport
-from framework.report import progress, summary
+from framework.pipeline import BatchReport, Job, RunReport, StageReport
+from framework.report import batch_summary, progress, summary
 from framework.tables import Counts
 
 JOB = Job("orders", stages=[])
@@ -23,7 +24,9 @@ def _loaded(counts: Counts) -> StageReport:
 
 
 def _summed(capsys: pytest.CaptureFixture[str], *stages: StageReport, resumed: bool = False, notes: str = "") -> str:
-    summary(JOB, RunReport(PLAN, resumed, stages, (notes,) if notes else (), 12.34), "/tmp/[lake]")
+    batch = BatchReport(PLAN, 2 if resumed else 1, resumed, stages, (notes,) if notes else (), 5.67)
+    batch_summary(JOB, batch)
+    summary(JOB, RunReport((batch,), (), 12.34), "/tmp/[lake]")
     return capsys.readouterr().out
 
 
@@ -52,6 +55,8 @@ def test_the_summary_names_batch_time_and_lake(capsys: pytest.CaptureFixture[str
     said = _summed(capsys, READ)
     assert "orders, batch 7" in said
     assert "interrupted" not in said
+    assert "attempt" not in said
+    assert "nothing new" not in said
     assert "12.3 s" in said
     assert "/tmp/[lake]" in said
 
@@ -60,7 +65,7 @@ def test_a_batch_that_was_taken_up_and_its_finished_loads_are_told(capsys: pytes
     there = StageReport("silver.orders", "load", "already applied", version=3)
     left_out = StageReport("raw", "extract", "not needed")
     said = _summed(capsys, left_out, there, resumed=True)
-    assert "interrupted" in said
+    assert "orders, batch 7, taken up where it was interrupted (attempt 2)" in " ".join(said.split())
     assert _table(said) == [["→ silver.orders", "already applied", "3", "0.0"]]
 
 
@@ -69,6 +74,21 @@ def test_what_is_to_be_noted_is_said_as_it_is(capsys: pytest.CaptureFixture[str]
     said = _summed(capsys, noted, notes="its [UDF] is not checked")
     assert "raw: 2 malformed [kept aside]" in said
     assert "its [UDF] is not checked" in said
+
+
+def test_a_run_without_a_batch_says_that_nothing_is_new_and_what_is_to_be_noted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    summary(JOB, RunReport((), ("1 file, 0.1 MB rewritten [since read]",), 0.5), "/tmp/lake")
+    said = capsys.readouterr().out
+    assert "nothing new since its last batch" in said
+    assert "1 file, 0.1 MB rewritten [since read]" in said
+    assert _table(said) == []
+
+
+def test_a_batch_after_a_rollback_is_named_with_its_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    batch_summary(JOB, BatchReport(replace(PLAN, position=Position(2, 7)), 1, False, (READ,), (), 1.0))
+    assert "orders, batch 7 of epoch 2" in capsys.readouterr().out
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from framework.pipeline import Job, extract, load
 from framework.report import draw
 from framework.sources import written
-from framework.tables import Table, append
+from framework.tables import Table, append, replace
 from jobs.flights import job as flights
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -38,7 +38,7 @@ SMALL = Job(
         load(middle, into=TARGET, write=append()),
         extract(read_back=written(TARGET)),
         last_of_all_with_a_long_name,
-        load(last_of_all_with_a_long_name, into=Table("gold.last"), write=append()),
+        load(last_of_all_with_a_long_name, into=Table("gold.last"), write=replace(by="id")),
     ],
 )
 

@@ -3,9 +3,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from deltalake import DeltaTable
 
 from framework.batch import Position
+from framework.errors import StaleEpochError
 from framework.tables import Counts, Lake, Loaded, RowModel, Table, append, load
 from framework.tables.commit import Commit, Transaction, find_commit, position_of
 from framework.tables.load import is_applied, loaded_before
@@ -81,8 +83,12 @@ def test_a_commit_is_found_by_its_transaction_behind_those_of_others(lake: Lake,
     assert find_commit(lake, "silver.cities", Transaction("cities/load", Position(1, 4))) is None
     assert position_of(lake, "silver.cities", "cities/load") == Position(1, 5)
     assert position_of(lake, "silver.cities", "towns/load") is None
-    applied = [is_applied(lake, CITIES, Transaction("cities/load", at)) for at in (Position(0, 9), Position(1, 6))]
-    assert applied == [True, False]
+    positions = [Position(1, 4), Position(1, 5), Position(1, 6), Position(2, 1)]
+    applied = [is_applied(lake, CITIES, Transaction("cities/load", at)) for at in positions]
+    assert applied == [True, True, False, False]
+    with pytest.raises(StaleEpochError) as refused:
+        is_applied(lake, CITIES, Transaction("cities/load", Position(0, 9)))
+    assert (refused.value.table, refused.value.ours, refused.value.theirs) == ("silver.cities", "9", "5 of epoch 1")
 
 
 def test_a_load_is_committed_once_and_its_second_attempt_finds_what_the_first_left(
@@ -93,8 +99,9 @@ def test_a_load_is_committed_once_and_its_second_attempt_finds_what_the_first_le
     first = load(lake, CITIES, append(), rows(City, {"id": 2}), transaction)
     again = load(lake, CITIES, append(), rows(City, {"id": 3}, {"id": 4}), transaction)
 
-    assert first == again == Loaded(2, ({"name": None},), Counts(read=1, inserted=1))
-    assert loaded_before(lake, CITIES, transaction) == Loaded(2, ({"name": None},), Counts(), already_applied=True)
+    assert first == Loaded(2, ({"name": None},), Counts(read=1, inserted=1))
+    assert again == Loaded(2, ({"name": None},), Counts(), already_applied=True)
+    assert loaded_before(lake, CITIES, transaction) == again
     assert rows_of(lake, CITIES) == [(1, "Oslo"), (2, None)]
 
     given(lake, CITIES, "(5, 'Bonn')")
