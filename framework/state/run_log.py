@@ -53,7 +53,7 @@ class LoggedRun(RowModel):
 
 def run_log(job: str) -> Table:
     """Return the table of a job's run log."""
-    return Table(f"_lakegate.runs_{job}", LoggedRun)
+    return Table(f"_lakegate.runs_{job}", LoggedRun, properties={"delta.checkpointInterval": "100"})
 
 
 def record(lake: Lake, job: str, row: LoggedRun) -> None:

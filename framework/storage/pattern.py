@@ -30,7 +30,8 @@ def matches(where: str, path: str) -> bool:
 
 def hidden(name: str) -> bool:
     """As Spark does: what begins with _ or . is not data, nor is what Hadoop is still copying."""
-    return name.startswith(("_", ".")) or name.endswith("._COPYING_")
+    marked = name.startswith("_") and "=" not in name  # _day=2024-01-01 is a partition
+    return marked or name.startswith(".") or name.endswith("._COPYING_")
 
 
 @cache

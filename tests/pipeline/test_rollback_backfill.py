@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from delta.tables import DeltaTable
 from deltalake import DeltaTable as Independent
-from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -34,7 +33,7 @@ from framework.state import Backfill, History
 from framework.tables import Frame, Lake, RowModel, Table, append, read, replace, upsert
 from framework.tables import load as load_table
 from framework.tables.commit import Transaction
-from tests.delta import actions, rows_of, version_of
+from tests.delta import actions, given, rows_of, version_of
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -214,9 +213,7 @@ def test_a_table_that_another_job_has_written_since_is_not_taken_back(two_days: 
     shop, first, _ = two_days
     other = shop.lake.spark.createDataFrame([(9, date(2024, 1, 9), 90)], "id bigint, day date, euros bigint")
     load_table(shop.lake, RAW, append(), other, Transaction("else/bronze.sales", Position(0, 1), {"job": "else"}))
-    write_deltalake(
-        shop.lake.path(SALES.name), Independent(shop.lake.path(SALES.name)).to_pyarrow_table(), mode="append"
-    )
+    given(shop.lake, SALES, "(8, DATE '2024-01-08', 80)")
     with shop.work() as work, pytest.raises(RollbackRefusedError) as refused:
         plan_rollback(work, first)
     assert [reason.split(":")[0] for reason in refused.value.reasons] == ["bronze.sales", "silver.sales"]
