@@ -106,11 +106,9 @@ class Lease:
         return holder.is_here and not lives(holder.python) and not lives(holder.jvm)
 
     def _got(self, number: int) -> bool:
-        fault.point(f"before lease {self.name}")
         made = self._grants.create(_name(number), self._mine)
         if made:
             self._number = number
-            fault.point(f"after lease {self.name}")
         return made
 
     def _beat(self, interval: float, lost: Callable[[], None]) -> None:
