@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from framework.batch import FilePin, Plan, Position, Publication
-from framework.errors import UnknownRunError
+from framework.errors import DamagedStateError, LostPlanError, UnknownRunError
 from framework.state.documents import Documents
 from framework.state.run_log import LoggedRun
 from framework.tables import Lake
@@ -176,9 +176,22 @@ class History:
         return position
 
     def _counting(self) -> list[Position]:
-        """Return the finished batches that no rollback has undone, in order."""
-        finished = set(positions(self.published))
-        return [p for p in positions(self.plans) if p in finished and self.origin(Position(self.epoch, p.batch)) == p]
+        """Return the finished batches that no rollback has undone, in order.
+
+        Batches are numbered without gaps, and one is planned when the one before it is finished or withdrawn: so a
+        document that is lost is missed. Raises LostPlanError or DamagedStateError.
+        """
+        planned, withdrawn, finished = (set(positions(of)) for of in (self.plans, self.withdrawn, self.published))
+        newest = max((p.batch for p in planned | finished if p.epoch == self.epoch), default=0)
+        past = [self.origin(Position(self.epoch, batch)) for batch in range(1, newest + 1)]
+        for position in past:
+            if position not in planned:
+                raise LostPlanError(self.job, str(position), self.plans.path(name(position)))
+        ended = [position for position in past if position not in withdrawn]
+        for position in ended:
+            if position not in finished and position != past[-1]:
+                raise DamagedStateError(self.published.path(name(position)), "it is gone, and others came after it")
+        return [position for position in ended if position in finished]
 
 
 def job_of(run: str) -> str:
