@@ -169,6 +169,11 @@ class History:
         attempts = self.attempts.load_all(self.attempts.names())
         return [a for a in reversed(attempts) if (a.position.epoch, a.position.batch, a.number) not in told]
 
+    def last_two(self) -> list[Publication]:
+        """Return what the last two finished batches of the newest epoch left; fewer where there are not two."""
+        finished = sorted({p for p in positions(self.published) if p.epoch == self.epoch})
+        return self.published.load_all([name(position) for position in finished[-2:]])
+
     def origin(self, position: Position) -> Position:
         """Return the position under which a batch was planned: one that an epoch kept was planned in an older one."""
         while position.epoch in self.epochs and position.batch <= self.epochs[position.epoch].kept.batch:
