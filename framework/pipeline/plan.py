@@ -64,7 +64,7 @@ def plan(
     planned otherwise, LostPlanError or DamagedStateError where a plan is gone, RestoredTableError where a table went
     back by hand, and what the sources raise.
     """
-    position = history.open_position()
+    position = history.open_position() or _begun_though_withdrawn(job, reading.lake, history)
     if position is None:
         return _fresh(job, reading, history, run_id, parameters, past)
     reached = _reached(job, reading.lake, history)
@@ -165,6 +165,19 @@ def _withdraw(job: Job, lake: Lake, history: History, position: Position) -> Non
     for node in job.loads:
         if node.table and lake.exists(node.table.name):
             fence(lake, node.table.name, f"{history.job}/{node.name}", position, {"job": job.name, "withdrawn": True})
+
+
+def _begun_though_withdrawn(job: Job, lake: Lake, history: History) -> Position | None:
+    """Return the newest batch if a load of it is in: who withdrew it did not know that it had been taken over."""
+    newest = history.newest()
+    if newest is None or history.published.load(name(newest)) or history.withdrawn.load(name(newest)) is None:
+        return None
+    for node in job.loads:
+        if node.table and position_of(lake, node.table.name, app := f"{history.job}/{node.name}") == newest:
+            commit = find_commit(lake, node.table.name, Transaction(app, newest))
+            if commit and not commit.notes.get("withdrawn"):
+                return newest
+    return None
 
 
 def _joining(reached: Mapping[str, Position | None], history: History) -> list[str]:

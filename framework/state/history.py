@@ -187,12 +187,13 @@ class History:
         document that is lost is missed. Raises LostPlanError or DamagedStateError.
         """
         planned, withdrawn, finished = (set(positions(of)) for of in (self.plans, self.withdrawn, self.published))
-        newest = max((p.batch for p in planned | finished if p.epoch == self.epoch), default=0)
+        kept = self.epochs[self.epoch].kept.batch if self.epoch else 0
+        newest = max((p.batch for p in planned | finished if p.epoch == self.epoch), default=kept)
         past = [self.origin(Position(self.epoch, batch)) for batch in range(1, newest + 1)]
         for position in past:
             if position not in planned:
                 raise LostPlanError(self.job, str(position), self.plans.path(name(position)))
-        ended = [position for position in past if position not in withdrawn]
+        ended = [position for position in past if position in finished or position not in withdrawn]
         for position in ended:
             if position not in finished and position != past[-1]:
                 raise DamagedStateError(self.published.path(name(position)), "it is gone, and others came after it")
