@@ -107,7 +107,7 @@ def fill(job: Job, lake: Lake, settings: Settings, clock: Clock, place: Place) -
     with at_work(job, lake, settings, {}, clock=clock) as work:
         begun = place.state("backfills")
         if begun:
-            asked = find_backfill(work, begun[0].stem)
+            asked = find_backfill(lake, job, begun[0].stem)
         else:
             asked = begin_backfill(work, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC), by="day")
         backfill(work, asked)
