@@ -17,10 +17,13 @@ tools := uv setuptools hatchling editables
 compile = $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
 
-.PHONY: help setup run check test test-emr7 bench build clean lock
+# Classes that the processes which are killed load at once; made once, it halves the time that each takes to start.
+crash = python -m tests.crash.archive && pytest -n 2 --dist worksteal
+
+.PHONY: help setup run check test test-emr7 test-crash test-crash-full test-crash-emr7 bench build clean lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make the environment, and find or install Java (run, check, test and others do it first)
 	@scripts/setup.sh
@@ -41,6 +44,18 @@ test-emr7: ## test on Spark 3.5 and Delta 3.3, as EMR 7 has them
 	@scripts/setup.sh emr7
 	@$(postgres)
 	@$(call within,.venv-emr7) $(pytest) $(ARGS)
+
+test-crash: setup ## kill jobs and run them again: at every point, at any time, by two at once
+	@$(call within,.venv) sh -c '$(crash) tests/crash $(ARGS)'
+
+test-crash-full: setup ## the same at every point of every job and batch; the table is in build/crash-table.txt
+	@rm -f build/crash-table.txt
+	@$(call within,.venv) CRASH=full sh -c '$(crash) tests/crash $(ARGS)'
+	@cat build/crash-table.txt
+
+test-crash-emr7: ## a sample of it on Spark 3.5 and Delta 3.3
+	@scripts/setup.sh emr7
+	@$(call within,.venv-emr7) CRASH=sample sh -c '$(crash) tests/crash/test_points.py -k "files or rollback" $(ARGS)'
 
 bench: setup ## measure what the framework adds to Spark's own time
 	@$(call within,.venv) python benchmarks/overhead.py

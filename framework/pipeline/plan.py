@@ -64,7 +64,7 @@ def plan(
     planned otherwise, LostPlanError or DamagedStateError where a plan is gone, RestoredTableError where a table went
     back by hand, and what the sources raise.
     """
-    position = history.open_position()
+    position = history.open_position() or _begun_though_withdrawn(job, reading.lake, history)
     if position is None:
         return _fresh(job, reading, history, run_id, parameters, past)
     reached = _reached(job, reading.lake, history)
@@ -167,6 +167,19 @@ def _withdraw(job: Job, lake: Lake, history: History, position: Position) -> Non
             fence(lake, node.table.name, f"{history.job}/{node.name}", position, {"job": job.name, "withdrawn": True})
 
 
+def _begun_though_withdrawn(job: Job, lake: Lake, history: History) -> Position | None:
+    """Return the newest batch if a load of it is in: who withdrew it did not know that it had been taken over."""
+    newest = history.newest()
+    if newest is None or history.published.load(name(newest)) or history.withdrawn.load(name(newest)) is None:
+        return None
+    for node in job.loads:
+        if node.table and position_of(lake, node.table.name, app := f"{history.job}/{node.name}") == newest:
+            commit = find_commit(lake, node.table.name, Transaction(app, newest))
+            if commit and not commit.notes.get("withdrawn"):
+                return newest
+    return None
+
+
 def _joining(reached: Mapping[str, Position | None], history: History) -> list[str]:
     """Say which loads have missed batches: a load that is added later starts at the job's bookmark."""
     last = history.last()
@@ -207,13 +220,34 @@ def _require_as_planned(
 
 
 def _require_not_restored(job: Job, lake: Lake, history: History) -> None:
-    """Raise RestoredTableError where somebody restored a table since the last batch: its rows count as read."""
-    newest = history.newest()
-    last = history.published.load(name(newest)) if newest else None
-    for table, version in last.tables.items() if last else ():
-        for commit in commits_since(lake, table, version):
-            if commit.operation == "RESTORE" and "rollback" not in commit.notes:
-                raise RestoredTableError(table, commit.version, job.name)
+    """Raise RestoredTableError where somebody restored a table to before a load: its rows count as read.
+
+    Looked at is what came after the batch before the last one, so that a restore in the midst of the last is seen.
+    """
+    publications = history.last_two()
+    if not publications:
+        return
+    before = publications[0].tables if history.epoch or len(publications) > 1 else {}
+    for table in publications[-1].tables:
+        if found := _undone(job, lake, table, before.get(table, 0)):
+            raise RestoredTableError(table, found, job.name)
+
+
+def _undone(job: Job, lake: Lake, table: str, begin: int) -> int:
+    """Return the RESTORE after a version by which the table lacks a load of the job, 0 if it lacks none."""
+    loads, lacking, found = list[int](), set[int](), 0
+    for commit in commits_since(lake, table, begin):
+        if "rollback" in commit.notes:
+            continue
+        if commit.operation == "RESTORE":
+            to = -1 if commit.restored is None else commit.restored
+            undone = to < begin or to in lacking or any(load > to for load in loads)
+            found = commit.version if undone else 0
+        elif commit.notes.get("job") == job.name:
+            loads.append(commit.version)
+        if found:
+            lacking.add(commit.version)
+    return found
 
 
 def _pinned_again(job: Job, reading: Reading, found: Plan) -> Plan:

@@ -140,7 +140,8 @@ class Work:
         left = Publication(
             self.job.name, plan.run_id, plan.position, plan.started_at, self.clock(), {**before, **versions}
         )
-        history.published.create(name(plan.position), left)
+        if not history.published.create(name(plan.position), left):
+            raise LeaseLostError(self.lease.name)  # another run has finished this batch meanwhile
 
     def _failed(self, history: History, plan: Plan, execution: Execution, row: LoggedRun) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -11,9 +12,12 @@ from framework.batch import Pin
 from framework.errors import DeclarationError, UnknownSnapshotError, alternatives
 from framework.sources.source import Reading
 from framework.tables import RowModel, Table, read
+from framework.tables.commit import commits_since
 from framework.tables.model import columns, schema
 from framework.tables.read import newest_version, version_at
 from framework.tables.slices import in_partitions
+
+MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")  # they change no row
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,15 @@ class Written:
         return Pin()
 
     def read(self, reading: Reading, pin: Pin) -> DataFrame:
-        """Read the partitions that the commit's add and remove actions name, at the commit's version."""
+        """Read the partitions that the commit's add and remove actions name, as the commit left them.
+
+        Behind it may be compactions, after which a vacuum can take its files away; their rows are the same.
+        """
         loaded = reading.loaded[self.table.name]
-        rows = read(reading.lake, self.table, version=loaded.version)
+        later = commits_since(reading.lake, self.table.name, loaded.version)
+        same = takewhile(lambda commit: commit.operation in MAINTENANCE, later)
+        version = max((commit.version for commit in same), default=loaded.version)
+        rows = read(reading.lake, self.table, version=version)
         touched = in_partitions(rows, loaded.partitions)
         if not self.whole or not loaded.partitions:
             return touched

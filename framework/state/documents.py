@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from framework import fault
 from framework.errors import DamagedStateError
 from framework.tables import Lake
 
@@ -21,6 +22,7 @@ class Documents(Generic[Document]):
     def __init__(self, lake: Lake, folder: str, kind: type[Document]) -> None:
         self._storage = lake.storage
         self.folder = f"{lake.root.rstrip('/')}/_lakegate/{folder}"
+        self._what = folder.split("/")[0]
         self._kind = TypeAdapter(kind)
 
     def load(self, name: str) -> Document | None:
@@ -41,7 +43,10 @@ class Documents(Generic[Document]):
 
     def create(self, name: str, document: Document) -> bool:
         """Write a document if there is none of that name; say whether this call made it."""
-        return self._storage.create(self.path(name), self._text(document))
+        fault.point(f"before {self._what}")
+        made = self._storage.create(self.path(name), self._text(document))
+        fault.point(f"after {self._what}")
+        return made
 
     def replace(self, name: str, document: Document) -> None:
         """Write a document in the place of one that may be there."""

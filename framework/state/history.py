@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from framework.batch import FilePin, Plan, Position, Publication
-from framework.errors import LostPlanError, UnknownRunError
+from framework.errors import DamagedStateError, LostPlanError, UnknownRunError
 from framework.state.documents import Documents
 from framework.state.run_log import LoggedRun
 from framework.tables import Lake
@@ -174,6 +174,11 @@ class History:
         attempts = self.attempts.load_all(self.attempts.names())
         return [a for a in reversed(attempts) if (a.position.epoch, a.position.batch, a.number) not in told]
 
+    def last_two(self) -> list[Publication]:
+        """Return what the last two finished batches of the newest epoch left; fewer where there are not two."""
+        finished = sorted({p for p in positions(self.published) if p.epoch == self.epoch})
+        return self.published.load_all([name(position) for position in finished[-2:]])
+
     def origin(self, position: Position) -> Position:
         """Return the position under which a batch was planned: one that an epoch kept was planned in an older one."""
         while position.epoch in self.epochs and position.batch <= self.epochs[position.epoch].kept.batch:
@@ -181,9 +186,21 @@ class History:
         return position
 
     def _counting(self) -> list[Position]:
-        """Return the finished batches that no rollback has undone, in order."""
-        finished = sorted(set(positions(self.published)))
-        return [p for p in finished if self.origin(Position(self.epoch, p.batch)) == p]
+        """Return the finished batches that no rollback has undone, in order.
+
+        Batches are numbered without gaps, and one is planned when the one before it is finished or withdrawn: so a
+        document that is lost is missed. Raises LostPlanError or DamagedStateError.
+        """
+        planned, withdrawn, finished = (set(positions(of)) for of in (self.plans, self.withdrawn, self.published))
+        kept = self.epochs[self.epoch].kept.batch if self.epoch else 0
+        newest = max((p.batch for p in planned | finished if p.epoch == self.epoch), default=kept)
+        past = [self.origin(Position(self.epoch, batch)) for batch in range(1, newest + 1)]
+        for position in past:
+            if position not in planned | finished:
+                raise LostPlanError(self.job, str(position), self.plans.path(name(position)))
+            if position not in finished | withdrawn and position != past[-1]:
+                raise DamagedStateError(self.published.path(name(position)), "it is gone, and others came after it")
+        return [position for position in past if position in finished]
 
     def _require_plans(self, batches: Sequence[Position]) -> None:
         """Raise LostPlanError where a finished batch has no plan: what it has read would be read again."""

@@ -106,14 +106,12 @@ class Lease:
         return holder.is_here and not lives(holder.python) and not lives(holder.jvm)
 
     def _got(self, number: int) -> bool:
-        fault.point(f"before lease {self.name}")
         if not self._grants.create(_name(number), self._mine):
             return False
         if self._newest()[0] != number:  # others had it meanwhile, and have removed the documents before theirs
             self._grants.delete(_name(number))
             return False
         self._number = number
-        fault.point(f"after lease {self.name}")
         return True
 
     def _beat(self, interval: float, lost: Callable[[], None]) -> None:

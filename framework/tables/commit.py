@@ -91,6 +91,12 @@ class Commit:
         """What made it, in Delta's words: WRITE, MERGE, RESTORE, OPTIMIZE, ..."""
         return str(self._info.get("operation", ""))
 
+    @property
+    def restored(self) -> int | None:
+        """The version that a RESTORE went back to, None where it named a time."""
+        version = self._info.get("operationParameters", {}).get("version")
+        return None if version is None else int(version)
+
     @cached_property
     def notes(self) -> Mapping[str, Any]:
         """What its writer noted in it; empty where that is not one of ours."""

@@ -6,6 +6,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
+from framework import fault
 from framework.errors import FrameMismatchError, TableMismatchError
 from framework.tables.lake import Lake, partition_columns
 from framework.tables.model import differences, generated_columns, schema
@@ -72,6 +73,7 @@ def prepared(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
     frame = rows.schema
     if not lake.exists(table.name):
         _create(lake, table, declared_schema(table, frame))
+        fault.point(f"after creation {table.name}")
     if table.model is None:
         missing = differences(_actual_schema(lake, table), frame)
         if missing:

@@ -1,0 +1,31 @@
+"""A chain of kills for each scenario: every point at which another process can see a difference is hit."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.crash.conftest import MODE
+from tests.crash.harness import Chain, Kill, Oracle, distinct, sample
+from tests.crash.scenarios import Place
+
+SEED, SAMPLED = 7, 4
+WHOLE = ("files", "interval")  # every point, in one batch or another; the full mode has every point of every batch
+
+
+@pytest.mark.parametrize("name", ["files", "interval", "changes", "own", "rollback", "backfill"])
+def test_a_job_that_is_killed_at_its_points(
+    name: str, place: Place, oracles: Callable[[str], Oracle], kills: list[Kill]
+) -> None:
+    expected = oracles(name)
+    if MODE == "full":
+        targets = list(dict.fromkeys(expected.points))
+    elif MODE == "sample" or name not in WHOLE:
+        targets = sample(expected.points, SAMPLED, SEED)
+    else:
+        targets = distinct(expected.points)
+
+    kills += Chain(name, place, expected).run(targets)
+
+    if name == "own":
+        told = (place.folder / "told").read_text().splitlines()
+        assert set(told) == {"1 3", "2 2"}, "each batch is told of, at least once"
