@@ -58,7 +58,8 @@ class Documents(Generic[Document]):
 
     def names(self) -> list[str]:
         """Return the names that there are, sorted."""
-        return [name.removesuffix(".json") for name in self._storage.names(self.folder) if name.endswith(".json")]
+        found = self._storage.names(self.folder)
+        return sorted(name.removesuffix(".json") for name in found if name.endswith(".json"))
 
     def path(self, name: str) -> str:
         """Return where a document is."""
