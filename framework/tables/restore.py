@@ -21,15 +21,15 @@ AT_ONCE = 16
 
 def can_restore(lake: Lake, table: str, version: int) -> str:
     """Say why a version cannot be restored: its log or one of its files is gone. Empty where it can."""
-    there = lake.spark.read.format("delta")
+    path, spark = lake.path(table), lake.spark
     try:
-        wanted = set(there.option("versionAsOf", version).load(lake.path(table)).inputFiles())
+        wanted = spark.read.format("delta").option("versionAsOf", version).load(path).inputFiles()
     except (AnalysisException, Py4JJavaError) as error:
         return f"version {version} is not in its log any more ({first_line(error)})"
     # What the table holds now is there; a vacuum can have taken only what it does not.
-    missing = wanted - set(there.load(lake.path(table)).inputFiles())
+    missing = set(wanted) - set(spark.read.format("delta").load(path).inputFiles())
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(lambda path: lake.storage.stat(unquote(path)), missing)
+        found = pool.map(lambda file: lake.storage.stat(unquote(file)), missing)
         return "" if all(found) else f"files of version {version} are gone: they were vacuumed"
 
 
