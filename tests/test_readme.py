@@ -14,6 +14,7 @@ from pyspark.sql import Row, SparkSession
 from framework.config import Settings, load
 from framework.session import LANES
 from framework.sources import Reading
+from framework.state import History
 from framework.tables import Lake, read
 from framework.testing import NOON, Rows, RunJob
 from tests.command import ROOT, SPARK, Said, fresh, lakegate
@@ -52,6 +53,7 @@ def test_every_page_with_python_is_known_to_these_tests() -> None:
     assert {page.name for page in PAGES if _blocks(page, "python")} == {
         "README.md",
         "jobs.md",
+        "runs.md",
         "sources.md",
         "tables.md",
     }
@@ -81,6 +83,20 @@ def test_the_jobs_page_s_job_runs(tmp_path: Path, spark: SparkSession, lake: Lak
     assert sorted(row.euros for row in read(lake, page.EUROPE).collect()) == [1.0, 2.0]
     assert [row.euros for row in read(lake, page.AMERICA).collect()] == [2.0]
     assert sorted(map(tuple, read(lake, page.COUNTS).collect())) == [("EUR", 1), ("USD", 1)]
+
+
+def test_the_runs_page_s_job_takes_in_each_file_once(tmp_path: Path, lake: Lake, run_job: RunJob) -> None:
+    page = _imported(ROOT / "docs" / "runs.md", tmp_path)
+    (tmp_path / "readings").mkdir()
+    day = tmp_path / "readings" / "2024-01-01.csv"
+    day.write_text("meter,read_at,kwh\nm1,2024-01-01T08:00:00Z,1.5\nm2,2024-01-01T08:00:00Z,2.0\n")
+    assert len(run_job(page.job, landing=tmp_path).batches) == 1
+    assert run_job(page.job, landing=tmp_path).batches == ()
+    for name in (page.RAW, page.READINGS, page.GOLD):
+        assert sorted(row.kwh for row in read(lake, name).collect()) == [1.5, 2.0]
+    rows = dict(page.as_of_run.sources)["readings"]
+    now = Reading(lake, "", NOON, published=lambda job: History(lake, job).latest())
+    assert rows.read(now, rows.pin(now)).count() == 2
 
 
 def test_the_jobs_page_s_composed_function_applies_its_parts_in_order(tmp_path: Path, spark: SparkSession) -> None:
@@ -164,10 +180,13 @@ def _typed(verb: str) -> list[str]:
     return command[1:]
 
 
-def test_every_verb_of_the_command_is_in_the_readme() -> None:
-    typed = [command.split()[1] for command in _commands() if command.startswith("lakegate")]
-    shown = re.findall(r"^│ (\w+) ", lakegate(ROOT, "--help").out, re.MULTILINE)
-    assert sorted(typed) == sorted(shown)
+def test_every_verb_of_the_command_is_on_a_page_and_every_one_on_a_page_is_a_verb() -> None:
+    pages = [README, ROOT / "docs" / "runs.md"]
+    named = {
+        verb for page in pages for verb in re.findall(r"(?:^|`)lakegate ([a-z-]+)", page.read_text(), re.MULTILINE)
+    }
+    shown = re.findall(r"^│ ([a-z][a-z-]+) ", lakegate(ROOT, "--help").out, re.MULTILINE)
+    assert sorted(named) == sorted(shown)
 
 
 @pytest.mark.parametrize(
