@@ -20,7 +20,7 @@ def main() -> None:
         place = Place(Path(folder), Path(folder, "landing"))
         place.lake.mkdir()
         SCENARIOS["files"].steps[0].arrive(place)
-        process = Process("files", 0, place, options=f"-XX:ArchiveClassesAtExit={draft} -Xlog:cds=off").started()
+        process = Process("files", 0, place, options=f"-XX:ArchiveClassesAtExit={draft}").started()
         assert process.ended() == 0, process.error
         while Path(f"/proc/{process.jvm}").exists():  # it writes the archive when it ends
             time.sleep(0.2)

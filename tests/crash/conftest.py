@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from framework.config import Settings
-from tests.crash.harness import ROOT, Kill, Oracle, oracle, prepared
+from tests.crash.harness import ROOT, Kill, Oracle, Process, oracle, prepared
 from tests.crash.scenarios import Place
 
 MODE = os.environ.get("CRASH", "")  # full, sample, or what CI has time for
@@ -26,6 +26,13 @@ def oracles(
 def place(request: pytest.FixtureRequest, spark: SparkSession, settings: Settings, tmp_path: Path) -> Place:
     """The place of the scenario that the test is called with, its calm steps played."""
     return prepared(request.node.callspec.params["name"], spark, settings, tmp_path / "place")
+
+
+@pytest.fixture(autouse=True)
+def ended() -> Iterator[None]:
+    """Leave no process behind."""
+    yield
+    Process.end_all()
 
 
 @pytest.fixture(scope="session")

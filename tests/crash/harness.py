@@ -1,5 +1,6 @@
 """Starting, killing and judging the processes of a chain."""
 
+import hashlib
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from deltalake import DeltaTable, QueryBuilder
 from pyspark.sql import SparkSession
@@ -23,13 +24,16 @@ from tests.crash.scenarios import SCENARIOS, Place
 
 ROOT = Path(__file__).parent.parent.parent
 # The JVM's classes as one file that is mapped: a process starts in half the time. Made by `make`, and not needed.
-ARCHIVE = ROOT / "build" / f"crash-{lane().spark}.jsa"
-OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+CLASS_PATH = (ROOT / "framework" / "session.py").read_bytes() + (ROOT / "pyproject.toml").read_bytes()
+ARCHIVE = ROOT / "build" / f"crash-{lane().spark}-{hashlib.sha256(CLASS_PATH).hexdigest()[:8]}.jsa"
+OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xlog:disable"
 Rows = list[tuple[Any, ...]]
 
 
 class Process:
     """A process that plays a step: its Python, and the JVM of its session."""
+
+    alive: ClassVar[list["Process"]] = []
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Process:
                 start_new_session=True,
             )
         self.jvm = 0
+        self.alive.append(self)
 
     def started(self) -> "Process":
         """Wait until it has its session."""
@@ -76,6 +81,7 @@ class Process:
         code = self._process.wait(within)
         assert self._process.stdout
         self._process.stdout.close()
+        self.alive.remove(self)
         return code
 
     def send(self, number: signal.Signals, *, whole: bool = False) -> None:
@@ -85,6 +91,13 @@ class Process:
     def send_jvm(self, number: signal.Signals) -> None:
         """Send a signal to the JVM alone."""
         os.kill(self.jvm, number)
+
+    @classmethod
+    def end_all(cls) -> None:
+        """End what a test that failed has left."""
+        for process in list(cls.alive):
+            process.send(signal.SIGKILL, whole=True)
+            process.ended()
 
     @property
     def stopped(self) -> bool:

@@ -261,14 +261,14 @@ def tell(rows: DataFrame, run: Run) -> None:
         told.write(f"{run.batch} {rows.count()}\n")
 
 
-two_at_once = _orders(max_files_per_batch=1)
+each_file = _orders(max_files_per_batch=1)
 with_own = Job(
     "own",
     [
-        two_at_once,
+        each_file,
         extract(rates=rates),
-        load(two_at_once, into=BRONZE, write=append()),
-        load(two_at_once, into=tell),
+        load(each_file, into=BRONZE, write=append()),
+        load(each_file, into=tell),
         priced,
         load(priced, into=PRICED, write=upsert()),
     ],
