@@ -25,7 +25,7 @@ from framework.quality import broke_rule, enforce, keep_malformed, malformed_tab
 from framework.sources import Reading
 from framework.sources.table import TableSource, Written
 from framework.tables import Counts, Loaded, Table, load
-from framework.tables.commit import Transaction
+from framework.tables.commit import Transaction, position_of
 from framework.tables.load import is_applied, loaded_before
 from framework.tables.read import newest_version
 from framework.tables.slices import partitions_of
@@ -85,6 +85,7 @@ class Execution:
             self.observe(report)
             log.event("stage_finished", job=self.job.name, run=self.run.run_id, **_logged(report))
             yield report
+        self._find_malformed()
         for frame, rows in self.malformed.items():
             self._keep_malformed(frame, rows)
 
@@ -160,6 +161,19 @@ class Execution:
         self._left(node.table, loaded)
         outcome = "already applied" if loaded.already_applied else "done"
         return StageReport(node.name, node.kind, outcome, counts=loaded.counts, version=loaded.version)
+
+    def _find_malformed(self) -> None:
+        """Find what an earlier attempt of the batch has kept aside, so that the version is published."""
+        lake, table = self.reading.lake, malformed_table(self.job.name)
+        if not lake.exists(table.name):
+            return
+        for node in self.job.nodes:
+            transaction = self._transaction(f"{node.name}.malformed")
+            if position_of(lake, table.name, transaction.app_id) == transaction.position:
+                loaded = loaded_before(lake, table, transaction)
+                known = self.reading.loaded.get(table.name)
+                if known is None or known.version < loaded.version:
+                    self._left(table, loaded)
 
     def _keep_malformed(self, frame: str, rows: DataFrame) -> None:
         table = malformed_table(self.job.name)
