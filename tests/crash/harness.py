@@ -162,8 +162,8 @@ def oracle(name: str, spark: SparkSession, settings: Settings, folder: Path) -> 
     history = {}
     for table, now in tables(place.lake).items():
         history[table] = [_rows(now, folder, version) for version in range(now.version() + 1)]
-    now = {table: states[-1] for table, states in history.items()}
-    return Oracle(now, history, batches(place, name), passed, set(published(place, name)))
+    final = {table: states[-1] for table, states in history.items()}
+    return Oracle(final, history, batches(place, name), passed, set(published(place, name)))
 
 
 def prepared(name: str, spark: SparkSession, settings: Settings, folder: Path) -> Place:
