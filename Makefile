@@ -17,10 +17,10 @@ tools := uv setuptools hatchling editables
 compile = $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
 
-.PHONY: help setup run check test test-emr7 bench build clean lock
+.PHONY: help setup run check test test-emr7 test-concurrency bench build clean lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make the environment, and find or install Java (run, check, test and others do it first)
 	@scripts/setup.sh
@@ -41,6 +41,10 @@ test-emr7: ## test on Spark 3.5 and Delta 3.3, as EMR 7 has them
 	@scripts/setup.sh emr7
 	@$(postgres)
 	@$(call within,.venv-emr7) $(pytest) $(ARGS)
+
+test-concurrency: setup ## test several processes on one table, on disk and S3: LANE=-emr7 for the other lane
+	@scripts/setup.sh $(patsubst -%,%,$(LANE))
+	@$(call within,.venv$(LANE)) pytest -m heavy $(ARGS)
 
 bench: setup ## measure what the framework adds to Spark's own time
 	@$(call within,.venv) python benchmarks/overhead.py

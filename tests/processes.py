@@ -33,10 +33,10 @@ def settings() -> Settings:
     return load("test")
 
 
-def lake() -> Lake:
-    """Return the lake of this process's settings."""
+def lake(root: str = "") -> Lake:
+    """Return a lake, or else that of this process's settings."""
     chosen = settings()
-    return Lake(session(), chosen.lake.root, aws=chosen.aws)
+    return Lake(session(), root or chosen.lake.root, aws=chosen.aws)
 
 
 def _begin(variables: dict[str, str]) -> None:

@@ -25,7 +25,10 @@ JARS = {
         *(f"software.amazon.awssdk:{module}:2.29.52" for module in SDK2),
         "software.amazon.s3.analyticsaccelerator:analyticsaccelerator-s3:1.2.1",
     ],
-    "3.5": ["org.apache.hadoop:hadoop-aws:3.3.4", *(f"com.amazonaws:aws-java-sdk-{module}:1.12.262" for module in SDK1)],
+    "3.5": [
+        "org.apache.hadoop:hadoop-aws:3.3.4",
+        *(f"com.amazonaws:aws-java-sdk-{module}:1.12.262" for module in SDK1),
+    ],
 }
 # And what Spark has: on the class path ours would come first.
 EXCLUDES = ["software.amazon.awssdk:bundle", "com.amazonaws:aws-java-sdk-bundle", "io.netty:*", "commons-codec:*"]
@@ -73,17 +76,17 @@ class Bucket:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
-    def rows(self, table: str, wanted: str = "*") -> list[tuple[Any, ...]]:
+    def rows(self, table: str, wanted: str = "*", root: str = "lake") -> list[tuple[Any, ...]]:
         """Return a table's rows in the order of their text, by deltalake."""
         options = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint, "AWS_ALLOW_HTTP": "true"}
-        there = DeltaTable(f"s3://{self.name}/lake/{table.replace('.', '/')}", storage_options=options)
+        there = DeltaTable(f"s3://{self.name}/{root}/{table.replace('.', '/')}", storage_options=options)
         found: Any = QueryBuilder().register("t", there).execute(f"SELECT {wanted} FROM t").read_all()
         columns = [[value.as_py() for value in column] for column in found.columns]
         return sorted(zip(*columns, strict=True), key=str)
 
-    def log(self, table: str) -> dict[str, str]:
+    def log(self, table: str, root: str = "lake") -> dict[str, str]:
         """Return the commits of a table's log by their names."""
-        keys = self.keys(f"lake/{table.replace('.', '/')}/_delta_log/")
+        keys = self.keys(f"{root}/{table.replace('.', '/')}/_delta_log/")
         return {Path(key).name: self.text(key) for key in keys if key.endswith(".json")}
 
 

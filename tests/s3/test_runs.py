@@ -11,6 +11,7 @@ from tests.s3 import acts
 from tests.s3.acts import Ran
 from tests.s3.server import Bucket
 
+pytestmark = pytest.mark.heavy
 DONE, AGAIN = ("done", "done"), ("already applied", "done")
 
 
@@ -76,9 +77,7 @@ def test_each_load_holds_the_lease_of_its_table_while_it_commits(bucket: Bucket,
 
 
 @pytest.mark.parametrize("lease", ["table-silver.cities", "job-cities"])
-def test_a_run_whose_lease_is_taken_over_stops_and_doubles_nothing(
-    bucket: Bucket, there: Executor, lease: str
-) -> None:
+def test_a_run_whose_lease_is_taken_over_stops_and_doubles_nothing(bucket: Bucket, there: Executor, lease: str) -> None:
     began = time.monotonic()
     ran = there.submit(acts.robbed_at, "before commit cities/silver.cities", lease, seconds=120).result()
 

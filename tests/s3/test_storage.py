@@ -165,9 +165,7 @@ def test_names_are_those_of_one_folder_in_order(bucket: Bucket, s3: S3Storage) -
         ("/_kept", ["_kept/d.csv"]),
     ],
 )
-def test_files_are_found_by_folders_and_patterns(
-    bucket: Bucket, s3: S3Storage, pattern: str, found: list[str]
-) -> None:
+def test_files_are_found_by_folders_and_patterns(bucket: Bucket, s3: S3Storage, pattern: str, found: list[str]) -> None:
     for key in ("2024/01/a.csv", "2024/02/b.csv", "2025/01/a.csv", "c.csv", "_kept/d.csv", ".e.csv", "2024/_f.csv"):
         bucket.put(f"files/{key}")
     bucket.put("files/2024/")  # as a console makes a folder
