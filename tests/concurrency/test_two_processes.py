@@ -63,7 +63,9 @@ def test_two_writers_of_a_table_lose_no_commit_and_double_none(two: tuple[Execut
 
     path = tmp_path / "silver" / "entries"
     log = {file.name: file.read_text() for file in (path / "_delta_log").glob("*.json")}
-    found: Any = QueryBuilder().register("t", DeltaTable(str(path))).execute("SELECT id, writer, batch FROM t").read_all()
+    found: Any = (
+        QueryBuilder().register("t", DeltaTable(str(path))).execute("SELECT id, writer, batch FROM t").read_all()
+    )
     rows = list(zip(*([value.as_py() for value in column] for column in found.columns), strict=True))
     _require_all(log, rows, BATCHES, 48)
     conflicts = {name for turn in wrote for name in turn.conflicts}
@@ -111,5 +113,7 @@ def test_of_one_job_that_is_started_twice_one_waits_and_finds_nothing_new(
     assert loads == []
     assert events[0] == "lease_waited_for"
     assert "nothing_new" in events
-    rows: Any = QueryBuilder().register("t", DeltaTable(f"{where[0]}/silver/entries")).execute("SELECT id FROM t").read_all()
+    rows: Any = (
+        QueryBuilder().register("t", DeltaTable(f"{where[0]}/silver/entries")).execute("SELECT id FROM t").read_all()
+    )
     assert rows.num_rows == 1
