@@ -28,6 +28,7 @@ from framework.tables.commit import Transaction, commits_since, find_commit, pos
 from framework.tables.restore import fence
 
 ANY: TypeAdapter[Any] = TypeAdapter(Any)
+Guard = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def plan(
     *,
     replan: bool = False,
     past: Past | None = None,
-    guard: Callable[[str], AbstractContextManager[None]] = nullcontext,
+    guard: Guard = lambda table: nullcontext(),
 ) -> Planned:
     """Plan the next batch, or take up the open one; nothing is written but what `replan` changes, under `guard`.
 
@@ -166,7 +167,7 @@ def _withdraw(
     lake: Lake,
     history: History,
     position: Position,
-    guard: Callable[[str], AbstractContextManager[None]],
+    guard: Guard,
 ) -> None:
     """Give a batch up of which no load is in, and see to it that none comes in later, from a run thought dead."""
     history.withdrawn.create(name(position), Withdrawn(position, "planned anew"))

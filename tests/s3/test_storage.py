@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
@@ -183,7 +183,7 @@ def test_a_listing_of_several_pages_is_read_to_its_end(bucket: Bucket, s3: S3Sto
     assert s3.names(f"s3://{bucket.name}/many") == [f"{number:04}" for number in range(1_001)]
 
 
-ASKED = {
+ASKED: dict[str, Callable[[S3Storage, str], Any]] = {
     "read": lambda s3, path: s3.read(path),
     "create": lambda s3, path: s3.create(path, ""),
     "replace": lambda s3, path: s3.replace(path, ""),
