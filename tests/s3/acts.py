@@ -36,8 +36,12 @@ pause = 0.0
 def slowly(raw: Frame[City]) -> Frame[City]:
     """Take as long for each row as `pause` says when the job runs."""
     seconds = pause
-    wait = F.udf(lambda name: (time.sleep(seconds), name)[1], "string")
-    return City.frame(raw.withColumn("name", F.coalesce(wait("name"), F.lit(""))))
+
+    def wait(name: str) -> str:
+        time.sleep(seconds)
+        return name
+
+    return City.frame(raw.withColumn("name", F.coalesce(F.udf(wait, "string")("name"), F.lit(""))))
 
 
 raw = extract(raw=incremental(files("cities", City, format="csv"), max_files_per_batch=2))

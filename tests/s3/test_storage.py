@@ -190,10 +190,11 @@ ASKED: dict[str, Callable[[S3Storage, str], Any]] = {
     "delete": lambda s3, path: s3.delete(path),
     "names": lambda s3, path: s3.names(path),
     "files": lambda s3, path: list(s3.files(path)),
+    "stat": lambda s3, path: s3.stat(path),
 }
 
 
-@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("asked", sorted(ASKED.keys() - {"stat"}))  # of which S3 only says: not found
 def test_a_bucket_that_is_not_there_is_an_error_of_storage(s3: S3Storage, asked: str) -> None:
     with pytest.raises(StorageError, match="NoSuchBucket"):
         ASKED[asked](s3, "s3://no-such-bucket/folder/name")
@@ -211,4 +212,4 @@ def test_access_that_is_denied_is_an_error_of_storage(bucket: Bucket, s3: S3Stor
     bucket.client.put_bucket_policy(Bucket=bucket.name, Policy=json.dumps({"Statement": [rule]}))
 
     with pytest.raises(StorageError, match=r"AccessDenied|Forbidden"):
-        {**ASKED, "stat": lambda s3, path: s3.stat(path)}[asked](s3, f"s3://{bucket.name}/denied/a")
+        ASKED[asked](s3, f"s3://{bucket.name}/denied/a")
