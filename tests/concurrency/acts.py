@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
 from framework import fault
 from framework.batch import Position
@@ -48,22 +48,19 @@ def get_ready() -> None:
     session().range(1).count()
 
 
-def write(writer: str, first: int, batches: int, *, root: str, leased: bool = False, meet: str = "") -> Wrote:
+def write(writer: str, first: int, batches: int, *, root: str, leased: bool = False) -> Wrote:
     """Load so many batches: appends of one row each and, every third time, an upsert of a row and of `BOTH`.
 
-    `leased`: each holds the table's lease, as a run does on S3. `meet`: a folder in which the writers wait for each
-    other before each commit, and there are appends only.
+    `leased`: each holds the table's lease, as a run does on S3.
     """
     there, me = lake(root), this_one(session())
     with _events() as seen:
         for batch in range(1, batches + 1):
-            upserts = batch % 3 == 0 and not meet
+            upserts = batch % 3 == 0
             new = [(first + batch, writer, batch), *([(BOTH, writer, batch)] if upserts else [])]
             rows = session().createDataFrame(new, "id bigint NOT NULL, writer string NOT NULL, batch bigint NOT NULL")
             transaction = Transaction(f"{writer}/entries", Position(0, batch))
             lease = Lease(there, f"table-{ENTRIES.name}", me).held(expiry=60, wait=120) if leased else nullcontext()
-            if meet:
-                _meet(Path(meet), writer, batch)
             with lease:
                 load(there, ENTRIES, upsert() if upserts else append(), rows, transaction)
     return seen
@@ -82,13 +79,6 @@ def run_slowly(root: str, landing: str, began: str) -> tuple[list[str], list[str
     with _events() as seen:
         report = run(slow_job, lake(root), chosen, {}, clock=lambda: NOON + timedelta(hours=1))
     return [s.outcome for b in report.batches for s in b.stages if s.kind == "load"], list(seen.events)
-
-
-def _meet(folder: Path, writer: str, batch: int) -> None:
-    (folder / f"{batch}-{writer}").touch()
-    deadline = monotonic() + 10
-    while len(list(folder.glob(f"{batch}-*"))) < 2 and monotonic() < deadline:
-        sleep(0.005)
 
 
 @contextmanager

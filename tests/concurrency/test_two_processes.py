@@ -74,7 +74,7 @@ def test_two_writers_of_a_table_lose_no_commit_and_double_none(two: tuple[Execut
 
 @pytest.mark.heavy
 def test_on_s3_two_writers_lose_nothing_where_each_commit_has_the_tables_lease(
-    bucket: Bucket, two_on_s3: tuple[Executor, Executor], tmp_path: Path
+    bucket: Bucket, two_on_s3: tuple[Executor, Executor]
 ) -> None:
     wrote = _write(two_on_s3, 10, root=f"s3://{bucket.name}/leased", leased=True)
 
@@ -82,17 +82,6 @@ def test_on_s3_two_writers_lose_nothing_where_each_commit_has_the_tables_lease(
     _require_all(
         bucket.log("silver.entries", "leased"), bucket.rows("silver.entries", "id, writer, batch", "leased"), 10, 9
     )
-
-
-@pytest.mark.heavy
-def test_on_s3_two_writers_lose_rows_without_the_lease(
-    bucket: Bucket, two_on_s3: tuple[Executor, Executor], tmp_path: Path
-) -> None:
-    root = f"s3://{bucket.name}/free"
-    two_on_s3[0].submit(acts.write, "first", 0, 1, root=root).result()
-    _write(two_on_s3, 10, root=root, meet=str(tmp_path))
-
-    assert len(bucket.rows("silver.entries", "id", "free")) < 21
 
 
 @pytest.mark.heavy
