@@ -20,7 +20,7 @@ compile = $(bin)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # Classes that the processes which are killed load at once; made once, it halves the time that each takes to start.
 crash = python -m tests.crash.archive && pytest -n 2 --dist worksteal
 
-.PHONY: help setup run check test test-emr7 test-crash test-crash-full test-crash-emr7 bench build clean lock
+.PHONY: help setup run check test test-emr7 test-crash test-crash-full test-crash-emr7 test-concurrency bench build clean lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ test-crash-full: setup ## the same at every point of every job and batch; the ta
 test-crash-emr7: ## a sample of it on Spark 3.5 and Delta 3.3
 	@scripts/setup.sh emr7
 	@$(call within,.venv-emr7) CRASH=sample sh -c '$(crash) tests/crash/test_points.py -k "files or rollback" $(ARGS)'
+
+test-concurrency: setup ## test several processes on one table, on disk and S3: LANE=-emr7 for the other lane
+	@scripts/setup.sh $(patsubst -%,%,$(LANE))
+	@$(call within,.venv$(LANE)) pytest -m heavy $(ARGS)
 
 bench: setup ## measure what the framework adds to Spark's own time
 	@$(call within,.venv) python benchmarks/overhead.py

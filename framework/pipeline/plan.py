@@ -7,7 +7,8 @@ same clock, only the loads that are missing.
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from framework.tables.commit import Transaction, commits_since, find_commit, pos
 from framework.tables.restore import fence
 
 ANY: TypeAdapter[Any] = TypeAdapter(Any)
+Guard = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,9 @@ def plan(
     *,
     replan: bool = False,
     past: Past | None = None,
+    guard: Guard = lambda table: nullcontext(),
 ) -> Planned:
-    """Plan the next batch, or take up the open one; nothing is written but what `replan` changes.
+    """Plan the next batch, or take up the open one; nothing is written but what `replan` changes, under `guard`.
 
     `past` is what a backfill reads in place of what is new. `replan` pins the inputs of an open batch anew: all of them
     if none of its loads is in, else what is left of the planned ones. Raises PlanChangedError where an open batch was
@@ -69,7 +72,7 @@ def plan(
         return _fresh(job, reading, history, run_id, parameters, past)
     reached = _reached(job, reading.lake, history)
     if replan and position not in reached.values():
-        _withdraw(job, reading.lake, history, position)
+        _withdraw(job, reading.lake, history, position, guard)
         return _fresh(job, reading, history, run_id, parameters, past)
     found = history.plans.load(name(position))
     if found is None:
@@ -159,12 +162,20 @@ def _fresh(
     return Planned(fresh, notes=tuple(notes))
 
 
-def _withdraw(job: Job, lake: Lake, history: History, position: Position) -> None:
+def _withdraw(
+    job: Job,
+    lake: Lake,
+    history: History,
+    position: Position,
+    guard: Guard,
+) -> None:
     """Give a batch up of which no load is in, and see to it that none comes in later, from a run thought dead."""
     history.withdrawn.create(name(position), Withdrawn(position, "planned anew"))
     for node in job.loads:
         if node.table and lake.exists(node.table.name):
-            fence(lake, node.table.name, f"{history.job}/{node.name}", position, {"job": job.name, "withdrawn": True})
+            with guard(node.table.name):
+                notes = {"job": job.name, "withdrawn": True}
+                fence(lake, node.table.name, f"{history.job}/{node.name}", position, notes)
 
 
 def _begun_though_withdrawn(job: Job, lake: Lake, history: History) -> Position | None:

@@ -89,7 +89,7 @@ def _round(
     while True:
         history, reading = History(work.lake, work.job.name), work.reading(until)
         try:
-            planned = plan(work.job, reading, history, run_id, work.parameters, replan=replan)
+            planned = plan(work.job, reading, history, run_id, work.parameters, replan=replan, guard=work.guard)
         except Exception as error:
             work.refused(history, reading.started_at, error)
             raise

@@ -205,7 +205,10 @@ class Work:
             return
         lease = Lease(self.lake, f"table-{table}", self.holder)
         with lease.held(self.settings.lease.expiry, self.settings.lease.longest_wait, lambda: _cancel(self.lake)):
-            yield
+            try:
+                yield
+            finally:
+                lease.require()  # what Spark says of being cancelled is not the reason, and a commit may be another's
 
 
 @contextmanager

@@ -70,8 +70,8 @@ class Lease:
     def held(self, expiry: float, wait: float, lost: Callable[[], None] = lambda: None) -> Iterator["Lease"]:
         """Take the lease, waiting for it if need be, and release it at the end; seconds both.
 
-        `lost` is called from another thread when somebody takes it over meanwhile. Raises LeaseHeldError where it is
-        not to be had within `wait`.
+        `lost` is called from another thread when somebody takes it over meanwhile, and again with each heartbeat until
+        this has come to its end. Raises LeaseHeldError where it is not to be had within `wait`.
         """
         self._take(expiry, time.monotonic() + wait)
         beating = threading.Thread(target=self._beat, args=(expiry / BEATS_PER_EXPIRY, lost), daemon=True)
@@ -118,20 +118,19 @@ class Lease:
         beaten = time.monotonic()
         while not self._ended.wait(interval):
             try:
-                if self._newest()[0] != self._number:
+                if self._lost.is_set() or self._newest()[0] != self._number:
                     self._lost.set()
-                    lost()
-                    return
-                self._mine = replace(self._mine, beat=self._mine.beat + 1)
-                self._grants.replace(_name(self._number), self._mine)
-                beaten = time.monotonic()
+                else:
+                    self._mine = replace(self._mine, beat=self._mine.beat + 1)
+                    self._grants.replace(_name(self._number), self._mine)
+                    beaten = time.monotonic()
             except LakegateError as error:
                 # One that fails may be followed by one that does not; for a whole expiry nobody would wait.
                 log.event("heartbeat_failed", level=30, lease=self.name, error=str(error))
                 if time.monotonic() - beaten > interval * BEATS_PER_EXPIRY:
                     self._lost.set()
-                    lost()
-                    return
+            if self._lost.is_set():
+                lost()
 
     def _release(self) -> None:
         fault.point(f"before release {self.name}")

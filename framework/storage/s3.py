@@ -10,8 +10,8 @@ from framework.storage.pattern import hidden, literal_part, matches
 
 Answer = TypeVar("Answer")
 ABSENT = ("404", "NoSuchKey", "NotFound")
-TAKEN = ("412", "PreconditionFailed")
-UNDECIDED = ("409", "ConditionalRequestConflict")
+REFUSED = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
+TRIES = 10
 
 
 class S3Storage:
@@ -29,11 +29,15 @@ class S3Storage:
         """PUT on the condition that there is no object yet.
 
         boto3 repeats a PUT whose answer was lost, and is then refused because of its own first one: so a refusal is
-        checked against what is there.
+        checked against what is there. Nothing is, where S3 saw a conflict and left it to the writers to ask again.
         """
         put = self._client.put_object
-        made = self._asked(path, lambda at: put(**at, Body=text.encode(), IfNoneMatch="*"), unless=TAKEN + UNDECIDED)
-        return made is not None or self.read(path) == text
+        for _ in range(TRIES):
+            answer = self._asked(path, lambda at: put(**at, Body=text.encode(), IfNoneMatch="*"), unless=REFUSED)
+            found = text if answer is not None else self.read(path)
+            if found is not None:
+                return found == text
+        raise StorageError(path, f"S3 has not decided in {TRIES} tries between this writer and another")
 
     def replace(self, path: str, text: str) -> None:
         """PUT."""
