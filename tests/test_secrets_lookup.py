@@ -127,6 +127,7 @@ def test_an_aws_that_cannot_be_asked_is_said(monkeypatch: pytest.MonkeyPatch) ->
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the credentials of whoever made it
     assert "Unable to locate credentials" in missing("plain", settings(monkeypatch, aws=True)).looked[1]
 
 

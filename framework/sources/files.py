@@ -4,6 +4,7 @@ The schema is always declared, never inferred. To what is read are added the fil
 record that is not of the declared schema is not dropped: its text is in `_malformed`, and the run keeps it aside.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ class Files:
             raise DeclarationError(
                 subject, f"format is {self.format!r} and must be one of {', '.join(get_args(Format))}"
             )
+        if re.search(r"\{[^}]*/", self.path):
+            raise DeclarationError(subject, "what is in braces is one folder or file name; it cannot hold a /")
         if self.format == "text" and len(columns(self.model)) != 1:
             raise DeclarationError(
                 subject, f"text has one column, the line; {self.model.__name__} has {columns(self.model)}"

@@ -65,6 +65,9 @@ prices
 │       └── extract in_europe: written to silver.europe by this batch
 └── load mailed: a function of your own, at least once
     └── transform world: Put all together. (as above)
+silver.europe  exactly-once
+whole_world  exactly-once
+mailed  at-least-once: a function of your own has no commit to carry its batch
 --rate  float (required)
 """
 

@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / data / "flights").mkdir()
     with gzip.open(ROOT / data / "flights" / "flights-2013-01.csv.gz", "rt") as january:
         first_day = [line for line in january if line.startswith(("year,", "2013,1,1,"))]
-    (folder / data / "flights" / "first-day.csv").write_text("".join(first_day))
+    (folder / data / "flights" / "flights-2013-01-01.csv").write_text("".join(first_day))
     return folder
 
 

@@ -192,7 +192,7 @@ def test_who_was_slow_to_take_a_lease_that_others_had_meanwhile_does_not_get_it(
 
     def meanwhile(point: str) -> None:
         """One takes the lease and gives it back, another one takes it: what `slow` has seen is long gone."""
-        if point == f"before lease {NAME}":
+        if point == "before leases":
             monkeypatch.setattr(fault, "reached", None)
             with others[0].held(60, 0):
                 pass
