@@ -18,9 +18,10 @@ from framework.pipeline import Job, Run, Stage, extract, load, run
 from framework.pipeline.backfill import backfill, begin_backfill, find_backfill
 from framework.pipeline.rollback import plan_rollback, rollback
 from framework.pipeline.work import at_work
-from framework.sources import changes, files, incremental, table, written
+from framework.sources import changes, files, incremental, jdbc, table, written
 from framework.state import History
 from framework.tables import Frame, Lake, RowModel, Table, append, replace, upsert
+from tests.postgres import USER
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -61,6 +62,13 @@ class Place:
 
 
 Clock = Callable[[], datetime]
+
+
+def sql(statements: str) -> None:
+    """Run statements in the database; the tests put its own in the place of this."""
+    raise NotImplementedError
+
+
 Action = Callable[[Job, Lake, Settings, Clock, Place], object]
 
 
@@ -77,8 +85,13 @@ class Step:
 class Scenario:
     """A job and its steps; once the last one is through, every table must be as if nothing had happened."""
 
-    job: Job
+    made: Job | Callable[[], Job]
     steps: tuple[Step, ...]
+
+    @property
+    def job(self) -> Job:
+        """The job; one that reads a database is made where its address is known."""
+        return self.made if isinstance(self.made, Job) else self.made()
 
     def play(self, number: int, spark: SparkSession, settings: Settings, place: Place) -> None:
         """Do a step; what arrives for it has arrived."""
@@ -206,6 +219,33 @@ def late(place: Place) -> None:
     _append(place, "(1, 50, '2024-01-01 11:30Z'), (4, 10, '2024-01-01 11:45Z')")
 
 
+# -- rows of a database -----------------------------------------------------------------------------------------------
+
+DATABASE = "CRASH_DATABASE"  # its address, in the environment of each process
+
+
+def from_database() -> Job:
+    where = os.environ[DATABASE]
+    source = jdbc(where, "readings", Reading, user=USER, password="database")
+    new = extract(readings=incremental(source, by="updated_at", lag="1h"))
+    return Job("database", [new, load(new, into=LATEST, write=upsert()), high, load(high, into=HIGH, write=upsert())])
+
+
+def _insert(rows: str) -> None:
+    sql("DELETE FROM readings WHERE id IN (SELECT id FROM (VALUES " + rows + ") t(id, value, time))")
+    sql(f"INSERT INTO readings VALUES {rows}")
+
+
+def at_first(place: Place) -> None:
+    sql("DROP TABLE IF EXISTS readings")
+    sql("CREATE TABLE readings (id int PRIMARY KEY, value float8 NOT NULL, updated_at timestamptz NOT NULL)")
+    _insert("(1, 5, '2024-01-01 10:00Z'), (2, 20, '2024-01-01 10:30Z'), (3, 30, '2024-01-01 09:00Z')")
+
+
+def in_the_database(place: Place) -> None:
+    _insert("(1, 50, '2024-01-01 11:30Z'), (4, 10, '2024-01-01 11:45Z')")
+
+
 # -- changes ----------------------------------------------------------------------------------------------------------
 
 SEEN = Table("bronze.seen")
@@ -306,6 +346,7 @@ SCENARIOS = {
     "files": Scenario(from_files, (Step(two_files, once), Step(one_more, once))),
     "short": Scenario(from_files, (Step(two_files, once),)),
     "interval": Scenario(from_rows, (Step(morning, once), Step(late, once))),
+    "database": Scenario(from_database, (Step(at_first, once), Step(in_the_database, once))),
     "changes": Scenario(from_changes, (Step(morning, once), Step(changed, once))),
     "own": Scenario(with_own, (Step(two_files, once),)),
     "rollback": Scenario(

@@ -12,7 +12,7 @@ SEED, SAMPLED = 7, 4
 WHOLE = ("files", "interval")  # every point, in one batch or another; the full mode has every point of every batch
 
 
-@pytest.mark.parametrize("name", ["files", "interval", "changes", "own", "rollback", "backfill"])
+@pytest.mark.parametrize("name", ["files", "interval", "database", "changes", "own", "rollback", "backfill"])
 def test_a_job_that_is_killed_at_its_points(
     name: str, place: Place, oracles: Callable[[str], Oracle], kills: list[Kill]
 ) -> None:
