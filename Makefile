@@ -62,7 +62,7 @@ test-concurrency: setup ## test several processes on one table, on disk and S3: 
 	@$(call within,.venv$(LANE)) pytest -m heavy $(ARGS)
 
 bench: setup ## measure what the framework adds to Spark's own time
-	@$(call within,.venv) python benchmarks/overhead.py
+	@$(call within,.venv) python benchmarks/overhead.py && python benchmarks/incremental.py && python benchmarks/listing.py
 
 build: setup ## build both wheels into dist/, without network
 	rm -rf dist

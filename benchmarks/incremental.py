@@ -31,6 +31,7 @@ from framework.tables import Frame, Lake, RowModel, Table, append, upsert
 from jobs import flights
 
 NEW_SHARE = 0.01
+ROUNDS = 1
 
 
 class Item(RowModel):
@@ -107,7 +108,7 @@ def main() -> None:
         name, count = keep_back(at / "data", at / "new")
         mine = landing(settings, at / "data")
         full, one, none = [], [], []
-        for number in range(2):
+        for number in range(ROUNDS):
             lake = Lake(spark, str(at / f"lake{number}"))
             (at / "data" / "flights" / name).unlink(missing_ok=True)
             full.append(timed(partial(run, flights.job, lake, mine, {}, clock=clock)))
