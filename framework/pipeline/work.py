@@ -199,8 +199,8 @@ class Work:
 
     @contextmanager
     def guard(self, table: str) -> Iterator[None]:
-        """Hold the table's lease on S3, where two drivers' commits do not see each other."""
-        if not self.lake.on_s3:
+        """Hold the table's lease, where of two commits of the same version the second would replace the first."""
+        if self.lake.tells_commits_apart:
             yield
             return
         lease = Lease(self.lake, f"table-{table}", self.holder)

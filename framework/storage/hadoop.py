@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -72,10 +71,6 @@ class HadoopStorage:
             return _pin(system.getFileStatus(there))
         except Py4JJavaError:
             return None
-
-    def alone(self, path: str) -> AbstractContextManager[None]:
-        """Keep nobody out."""
-        return nullcontext()
 
     def _at(self, path: str) -> tuple[Any, Any]:
         there = self._spark._jvm.org.apache.hadoop.fs.Path(path)

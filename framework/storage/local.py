@@ -1,10 +1,8 @@
 """Files on a local disk."""
 
-import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from framework.batch import FilePin
@@ -82,19 +80,6 @@ class LocalStorage:
             return _pin(plain(path), os.stat(plain(path)))
         except OSError:
             return None
-
-    @contextmanager
-    def alone(self, path: str) -> Iterator[None]:
-        """Hold the system's lock on a file, which ends with the process at the latest."""
-        there = Path(plain(path))
-        try:
-            there.parent.mkdir(parents=True, exist_ok=True)
-            lock = open(there, "w")  # noqa: SIM115  # closed below
-        except OSError as error:
-            raise StorageError(path, str(error)) from None
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
 
 def plain(path: str) -> str:

@@ -1,7 +1,6 @@
 """Objects on S3, through boto3. `create` is a conditional PUT, which S3 itself decides."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from framework import aws
@@ -71,10 +70,6 @@ class S3Storage:
         """Return an object as it is now."""
         found = self._asked(path, lambda at: self._client.head_object(**at), unless=ABSENT)
         return None if found is None else _pin("s3://" + path.split("://", 1)[1], found["ContentLength"], found)
-
-    def alone(self, path: str) -> AbstractContextManager[None]:
-        """Keep nobody out."""
-        return nullcontext()
 
     def _listed(self, where: str, bucket: str, prefix: str) -> Iterator[Any]:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

@@ -5,7 +5,6 @@ any number of writers one wins, and each of them learns which.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Protocol
 
@@ -41,9 +40,6 @@ class Storage(Protocol):
 
     def stat(self, path: str) -> FilePin | None:
         """Return a file as it is now, None where there is none."""
-
-    def alone(self, path: str) -> AbstractContextManager[None]:
-        """Keep other processes of this machine out meanwhile, where the place is a disk of it; no others."""
 
 
 def storage(path: str, aws: AwsSettings, spark: Any) -> Storage:

@@ -9,7 +9,7 @@ from pyspark.sql.types import StructType
 
 from framework.config import AwsSettings
 from framework.errors import LakeNotWritableError, StorageError
-from framework.storage import Storage, storage
+from framework.storage import Storage, needs_spark, storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,12 @@ class Lake:
         return storage(self.root, self.aws, self.spark)
 
     @property
-    def on_s3(self) -> bool:
-        """Whether the lake is on S3, where Delta's default log store keeps no two drivers apart."""
-        return self.root.startswith(("s3://", "s3a://", "s3n://"))
+    def tells_commits_apart(self) -> bool:
+        """Whether one of two processes that commit the same version is told so, as by a rename on HDFS.
+
+        On S3 and on a local disk Delta's log store looks whether the version is there, and then writes it.
+        """
+        return needs_spark(self.root)
 
     def empty(self, columns: StructType) -> DataFrame:
         """Return a frame of these columns and no rows; PySpark's own way to make one starts a Spark job's machinery."""

@@ -22,7 +22,7 @@ from framework.tables.model import columns, generated_columns
 from framework.tables.prepare import ADDED, prepared
 from framework.tables.slices import any_of, follows_from_keys, literal
 from framework.tables.table import Table
-from framework.tables.write import RightFor, Write
+from framework.tables.write import RightFor, Write, computed_once
 
 MOST_LITERALS = 1_000
 EXAMPLES = 3
@@ -60,9 +60,7 @@ class Merge:
         generated = generated_columns(table.model) if table.model else {}
         read = _require_sequence(rows, table, self.sequence_by) if self.sequence_by else None
         latest = _latest(rows, table, self.sequence_by) if self.sequence_by else rows
-        ours = not latest.is_cached
-        held = latest.persist() if ours else latest
-        try:
+        with computed_once(latest) as held:
             kept, pruning = _examine(held, table, self)
             source = prepared(lake, table, held)
             session = derive(lake.spark, transaction.confs)
@@ -79,9 +77,6 @@ class Merge:
             if updated:
                 merge = merge.whenMatchedUpdate(set=updated)
             merge.whenNotMatchedInsert(condition=f"s.{CHANGE} <> 'delete'", values=values).execute()
-        finally:
-            if ours:
-                held.unpersist()
         return loaded(lake, table.name, transaction, partial(_counts, kept if read is None else read, kept))
 
 

@@ -72,10 +72,7 @@ def prepared(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
     """
     frame = rows.schema
     if not lake.exists(table.name):
-        # On a local disk Delta's log store lets two processes both write the first version: neither can be read then.
-        with lake.storage.alone(f"{lake.root.rstrip('/')}/_lakegate/locks/{table.name}"):
-            if not lake.exists(table.name):
-                _create(lake, table, declared_schema(table, frame))
+        _create(lake, table, declared_schema(table, frame))
         fault.point(f"after creation {table.name}")
     if table.model is None:
         missing = differences(_actual_schema(lake, table), frame)

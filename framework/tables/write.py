@@ -4,7 +4,8 @@ A write is a value with two methods: `require(table)` refuses a declaration that
 `commit(lake, table, rows, transaction)` writes, and returns what it left.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -125,12 +126,15 @@ class Replace:
         """
         # A generated column stays in the rows, for Delta to place and compare them by.
         if tuple(table.partition_by) == (self.by,):
-            option = {"partitionOverwriteMode": "dynamic"}
+            self._save(lake, table, rows, transaction, partitionOverwriteMode="dynamic")
         else:
-            option = {"replaceWhere": self._slices(table, rows)}
+            with computed_once(rows) as held:
+                self._save(lake, table, held, transaction, replaceWhere=self._slices(table, held))
+        return _loaded(lake, table, transaction)
+
+    def _save(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction, **option: str) -> None:
         writer = prepared(lake, table, rows).write.format("delta").options(**transaction.options, **option)
         writer.mode("overwrite").save(lake.path(table.name))
-        return _loaded(lake, table, transaction)
 
     def _slices(self, table: Table, rows: DataFrame) -> str:
         by, kind = rows.select(self.by), rows.schema[self.by].dataType
@@ -159,6 +163,18 @@ def replace(by: str) -> Write:
     A slice that the rows do not have is left alone, so an empty frame replaces nothing.
     """
     return Replace(by)
+
+
+@contextmanager
+def computed_once(rows: DataFrame) -> Iterator[DataFrame]:
+    """Keep rows that are read more than once meanwhile, so that they are the same rows each time."""
+    ours = not rows.is_cached
+    held = rows.persist() if ours else rows
+    try:
+        yield held
+    finally:
+        if ours:
+            held.unpersist()
 
 
 def _writer(rows: DataFrame, table: Table, transaction: Transaction) -> DataFrameWriter:

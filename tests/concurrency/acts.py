@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -37,9 +37,8 @@ slow_job = Job("entries", [raw, into(raw, into=ENTRIES, write=append())])
 
 @dataclass
 class Wrote:
-    """How often each conflict was met, by its name, and how many events of each kind there were."""
+    """How many events of each kind there were."""
 
-    conflicts: dict[str, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
 
 
@@ -48,10 +47,10 @@ def get_ready() -> None:
     session().range(1).count()
 
 
-def write(writer: str, first: int, batches: int, *, root: str, leased: bool = False) -> Wrote:
+def write(writer: str, first: int, batches: int, *, root: str) -> Wrote:
     """Load so many batches: appends of one row each and, every third time, an upsert of a row and of `BOTH`.
 
-    `leased`: each holds the table's lease, as a run does on S3.
+    Each holds the table's lease, as in a run.
     """
     there, me = lake(root), this_one(session())
     with _events() as seen:
@@ -60,8 +59,7 @@ def write(writer: str, first: int, batches: int, *, root: str, leased: bool = Fa
             new = [(first + batch, writer, batch), *([(BOTH, writer, batch)] if upserts else [])]
             rows = session().createDataFrame(new, "id bigint NOT NULL, writer string NOT NULL, batch bigint NOT NULL")
             transaction = Transaction(f"{writer}/entries", Position(0, batch))
-            lease = Lease(there, f"table-{ENTRIES.name}", me).held(expiry=60, wait=120) if leased else nullcontext()
-            with lease:
+            with Lease(there, f"table-{ENTRIES.name}", me).held(expiry=60, wait=120):
                 load(there, ENTRIES, upsert() if upserts else append(), rows, transaction)
     return seen
 
@@ -90,9 +88,6 @@ def _events() -> Iterator[Wrote]:
         def emit(self, record: logging.LogRecord) -> None:
             name = record.getMessage()
             seen.events[name] = seen.events.get(name, 0) + 1
-            if name == "load_retried":
-                conflict = getattr(record, "fields")["conflict"]  # noqa: B009
-                seen.conflicts[conflict] = seen.conflicts.get(conflict, 0) + 1
 
     logger, counting = logging.getLogger("lakegate"), Counting()
     logger.addHandler(counting)

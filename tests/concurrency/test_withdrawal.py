@@ -1,4 +1,4 @@
-"""Whatever commits to a table holds its lease on S3: also the withdrawal of a batch that is planned anew."""
+"""Whatever commits to a table holds its lease: also the withdrawal of a batch that is planned anew."""
 
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,6 @@ job = Job("entries", [raw, load(raw, into=ENTRIES, write=append())])
 def test_a_batch_is_withdrawn_under_the_tables_lease(
     lake: Lake, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Lake, "on_s3", property(lambda lake: True))
     landing = tmp_path / "landing" / "entries"
     landing.mkdir(parents=True)
     there = settings.model_copy(update={"landing": LandingSettings(root=str(landing.parent))})
