@@ -90,7 +90,8 @@ class Plan:
 
     `started_at` (UTC) is the batch's clock: `_ingested_at` and every other time that the batch writes. `loads` are
     those that the job had: one that is added later has nothing to resume. `source` names the incremental source whose
-    pin is the bookmark, None where the job reads everything each time.
+    pin is the bookmark, None where the job reads everything each time. `replaces` are the fingerprints of plans in
+    whose place this one was put, by which loads may be in.
     """
 
     job: str
@@ -103,6 +104,7 @@ class Plan:
     pins: Mapping[str, Pin] = field(default_factory=dict)
     interval: Interval = Interval()
     source: str | None = None
+    replaces: tuple[str, ...] = ()
 
     @property
     def bookmark(self) -> Pin | None:

@@ -16,7 +16,7 @@ LakegateError
 ├── DataRefusedError (3)            what the data is; nothing of the load is written
 │   ├── LandingError · HeaderMismatchError · DatabaseError
 │   ├── ExpectationFailedError · FrameMismatchError
-│   └── NullKeyError · DuplicateKeyError · SequenceError
+│   └── NullKeyError · DuplicateKeyError · SequenceError · UntouchedSliceError
 ├── TableError (1)                  what a table in the lake is
 │   └── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
 ├── StateError (1)                  what earlier runs left
@@ -329,6 +329,18 @@ class ExpectationFailedError(DataRefusedError, ValueError):
         super().__init__(
             f"Frame {frame!r} is refused and nothing of it is written:\n{rules}\nfor example\n{rows}\n"
             "Mend the source, handle these rows in the transform, or relax the row model."
+        )
+
+
+class UntouchedSliceError(DataRefusedError, ValueError):
+    """Rows derived from what a batch has written are of a slice that the batch has not touched."""
+
+    def __init__(self, table: str, by: str, touched: int) -> None:
+        self.table, self.by = table, by
+        super().__init__(
+            f"Rows for table {table!r} are of a {by!r} that is not among the {touched:,} that this batch has touched. "
+            "Of such a slice they need not hold everything, and the rest of it would be removed. Take the value from "
+            f"the column {by!r} of written(...) as it is, or use upsert()."
         )
 
 

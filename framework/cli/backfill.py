@@ -37,6 +37,7 @@ def backfill_job(
     resume: str | None,
 ) -> None:
     """Run a job over a past interval, slice by slice, and print what each slice read and wrote."""
+    from framework.pipeline import BatchReport
     from framework.pipeline.backfill import backfill, begin_backfill, find_backfill, require_backfill
     from framework.pipeline.parameters import values
     from framework.pipeline.work import at_work
@@ -47,13 +48,18 @@ def backfill_job(
         values(job, given)
         if start_at is None or end_at is None:
             raise BackfillRefusedError(job.name, "give --from and --to, or --resume ID")
+
+    def done(report: BatchReport) -> None:
+        display.clear()
+        batch_summary(job, report)
+
     interactive = sys.stderr.isatty()
     settings, lake = start(here, job.name, environment, overrides, quiet=interactive)
     if resume:
         given = dict(find_backfill(lake, job, resume).parameters) | given
     with (
-        progress(enabled=interactive) as observe,
-        at_work(job, lake, settings, given, clock=clock, observe=observe) as work,
+        progress(enabled=interactive) as display,
+        at_work(job, lake, settings, given, clock=clock, observe=display.observe) as work,
     ):
         if resume:
             asked = find_backfill(lake, job, resume)
@@ -62,7 +68,7 @@ def backfill_job(
             assert end_at is not None
             asked = begin_backfill(work, _utc(start_at), _utc(end_at), by=by, only_loads=only_load or ())
         typer.echo(f"Backfill {asked.backfill_id}; if it is interrupted: --resume {asked.backfill_id}")
-        ran = backfill(work, asked, lambda report: batch_summary(job, report))
+        ran = backfill(work, asked, done)
     typer.echo(f"{asked.backfill_id}: {ran} slices done; the bookmark of {job.name} stays where it was")
 
 

@@ -32,25 +32,30 @@ def run_job(
     continuous: bool,
 ) -> None:
     """Run a job with a display of its progress, and print what each batch read and wrote."""
-    from framework.pipeline import run
+    from framework.pipeline import BatchReport, run
     from framework.pipeline.parameters import values
     from framework.report import batch_summary, progress, summary
 
     values(job, given)  # before Spark takes its seconds to start
+
+    def done(batch: BatchReport) -> None:
+        display.clear()
+        batch_summary(job, batch)
+
     interactive = sys.stderr.isatty()
     settings, lake = start(here, job.name, environment, overrides, quiet=interactive)
-    with stop_signals(enabled=continuous) as stop, progress(enabled=interactive) as observe:
+    with stop_signals(enabled=continuous) as stop, progress(enabled=interactive) as display:
         report = run(
             job,
             lake,
             settings,
             given,
             clock=clock,
-            observe=observe,
+            observe=display.observe,
             replan=replan,
             continuous=continuous,
             stop=stop,
-            done=lambda batch: batch_summary(job, batch),
+            done=done,
         )
     summary(job, report, lake.root)
 

@@ -19,16 +19,17 @@ from framework.errors import ExpectationFailedError, LakegateError, PinVanishedE
 from framework.pipeline.call import call
 from framework.pipeline.check import location
 from framework.pipeline.job import Job
-from framework.pipeline.node import Node
+from framework.pipeline.node import Node, origins
 from framework.pipeline.plan import fingerprint
 from framework.quality import broke_rule, enforce, keep_malformed, malformed_table, violations, well_formed
 from framework.sources import Reading
 from framework.sources.table import TableSource, Written
-from framework.tables import Counts, Loaded, Table, load
+from framework.tables import Counts, Loaded, Table, Write, load
 from framework.tables.commit import Transaction, position_of
 from framework.tables.load import is_applied, loaded_before
 from framework.tables.read import newest_version
 from framework.tables.slices import partitions_of
+from framework.tables.write import Replace
 
 Observer = Callable[["StageReport"], None]
 Guard = Callable[[str], AbstractContextManager[None]]
@@ -155,12 +156,26 @@ class Execution:
         if is_applied(lake, node.table, transaction):
             loaded = loaded_before(lake, node.table, transaction)
         else:
-            write: Any = node.does.write  # type: ignore[union-attr]
+            write = self._write(node)
             with self.guard(node.table.name):
                 loaded = load(lake, node.table, write, self.frames[frame], transaction)
         self._left(node.table, loaded)
         outcome = "already applied" if loaded.already_applied else "done"
         return StageReport(node.name, node.kind, outcome, counts=loaded.counts, version=loaded.version)
+
+    def _write(self, node: Node) -> Write:
+        """Return how a load writes; a replace by what the batch has written knows which slices that has touched."""
+        write: Write = node.does.write  # type: ignore[union-attr,assignment]
+        if not isinstance(write, Replace):
+            return write
+        found = [
+            origin.does.touched(self._reading_for(origin), write.by)
+            for origin in origins(node, {node.key: node for node in self.job.nodes})
+            if isinstance(origin.does, Written)
+        ]
+        if not found or None in found:
+            return write
+        return replace(write, touched=tuple(dict.fromkeys(value for values in found for value in values or ())))
 
     def _find_malformed(self) -> None:
         """Find what an earlier attempt of the batch has kept aside, so that the version is published."""
@@ -232,8 +247,8 @@ class Execution:
                 continue
             needed.update(node.takes.values())
             needed.update(frame for key in node.after if key not in needed for frame in loads[key].takes.values())
-        if len(self._chosen()) < len(self.job.loads):
-            return needed
+        if self.app != self.job.name and len(self._chosen()) < len(self.job.loads):
+            return needed  # a backfill of some loads reads what these need
         aside = malformed_table(self.job.name)
         for node in self.job.nodes:
             transaction = self._transaction(f"{node.name}.malformed")

@@ -4,15 +4,18 @@ A load into a table is one commit that carries its batch, so it happens exactly 
 write itself would lose or double rows with what the source gives, so these are refused when the job is built.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from framework.errors import UnsafeLoadError
-from framework.pipeline.node import Node
+from framework.pipeline.node import Node, origins
 from framework.sources.changes import Changes
 from framework.sources.incremental import IncrementalRows
 from framework.sources.table import Written
+from framework.tables import Table
+from framework.tables.model import columns
+from framework.tables.write import Replace
 
 EXACTLY_ONCE, AT_LEAST_ONCE = "exactly-once", "at-least-once"
 
@@ -34,7 +37,10 @@ def guarantee(nodes: Sequence[Node], load: Node) -> Guarantee:
     reasons, remarks = [], []
     if load.table is None:
         reasons.append("a function of your own has no commit to carry its batch")
-    for origin in _origins(load, {node.key: node for node in nodes}):
+    found = list(origins(load, {node.key: node for node in nodes}))
+    if load.table and _appends(load) and all(_is_read_whole(origin) for origin in found):
+        remarks.append(f"each run adds all rows of {', '.join(repr(origin.name) for origin in found)}")
+    for origin in found:
         source: Any = origin.does
         if origin.function:
             reasons.append(f"{origin.name!r} is a function of your own, read anew by each attempt")
@@ -56,10 +62,16 @@ def require_safe(job: str, nodes: Sequence[Node]) -> None:
             job, names, "a job has one incremental source at most, since it has one bookmark", way_out
         )
     for load in (node for node in nodes if node.table):
-        origins = list(_origins(load, by_key))
-        for origin in origins:
+        found = list(origins(load, by_key))
+        for origin in found:
             _require_safe(job, load, origin)
-        source = next((node.does for node in origins if isinstance(node.does, Changes)), None)
+        _require_one_written(job, load, found)
+        if news and _appends(load) and all(_is_read_whole(origin) for origin in found):
+            reason = (
+                f"it appends all rows of {', '.join(repr(o.name) for o in found)}, and each batch would add them again"
+            )
+            raise UnsafeLoadError(job, load.name, reason, "Use overwrite() or upsert(), or make a job of it")
+        source = next((node.does for node in found if isinstance(node.does, Changes)), None)
         if source and load.table and source.table.name == load.table.name:
             reason = f"it writes to {load.table.name}, whose changes the job reads: each batch would make the next"
             raise UnsafeLoadError(job, load.name, reason, "Load another table")
@@ -77,6 +89,8 @@ def _require_safe(job: str, load: Node, origin: Node) -> None:
             raise UnsafeLoadError(job, load.name, f"{removes}, and {holds} only what was touched", way_out)
         if right_for == "new":
             raise UnsafeLoadError(job, load.name, f"{holds} rows of earlier batches too, and {adds}", way_out)
+        if isinstance(write, Replace) and source.whole != write.by:
+            _require_whole_slices(job, load, source.table, write.by)
     elif origin.is_incremental:
         if right_for in ("all", "slices"):
             way_out = "Use upsert() or append(), and derive the rest from written(TABLE)"
@@ -86,14 +100,28 @@ def _require_safe(job: str, load: Node, origin: Node) -> None:
             raise UnsafeLoadError(job, load.name, reason, "Use upsert(), or no lag")
 
 
-def _origins(node: Node, by_key: Mapping[str, Node]) -> Iterator[Node]:
-    """Yield the extracts that a stage's rows come from, each once."""
-    seen, waiting = set(), [node]
-    while waiting:
-        for frame in waiting.pop().takes.values():
-            if frame in seen:
-                continue
-            seen.add(frame)
-            waiting.append(by_key[frame])
-            if by_key[frame].kind == "extract":
-                yield by_key[frame]
+def _require_whole_slices(job: str, load: Node, written: Table, by: str) -> None:
+    """Raise UnsafeLoadError where slices that were touched are not read whole, or it cannot be told which they are."""
+    name, partitions = written.name, tuple(written.partition_by)
+    if partitions and partitions != (by,):
+        reason = f"it replaces each {by!r}, and written({name}) holds whole partitions by {', '.join(partitions)} only"
+        raise UnsafeLoadError(job, load.name, reason, f"Use written(TABLE, whole={by!r}), or upsert()")
+    if not partitions and written.model and by not in columns(written.model):
+        reason = f"{name} has no column {by!r}, so a slice of which it has lost the last row would stay"
+        raise UnsafeLoadError(job, load.name, reason, f"Add {by!r} to its row model, e.g. as generated(...)")
+
+
+def _require_one_written(job: str, load: Node, found: Sequence[Node]) -> None:
+    """Raise UnsafeLoadError where slices come from several tables, of which the batch has touched different ones."""
+    tables = {origin.does.table.name for origin in found if isinstance(origin.does, Written)}
+    if len(tables) > 1 and load.does.write.right_for == "slices":  # type: ignore[union-attr]
+        reason = f"of a slice that only one of {', '.join(sorted(tables))} was touched in, the rows of the others lack"
+        raise UnsafeLoadError(job, load.name, reason, "Read all but one of them as table(TABLE)")
+
+
+def _appends(load: Node) -> bool:
+    return load.does.write.right_for == "new"  # type: ignore[union-attr]
+
+
+def _is_read_whole(origin: Node) -> bool:
+    return not (origin.is_incremental or origin.function or isinstance(origin.does, Written))

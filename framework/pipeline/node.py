@@ -1,6 +1,6 @@
 """Node: one stage of a job, wired to what it takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,3 +51,16 @@ class Node:
     def signature(self) -> Signature | None:
         """What the user's function takes and makes."""
         return signature(self.function) if self.function else None
+
+
+def origins(node: Node, by_key: Mapping[str, Node]) -> Iterator[Node]:
+    """Yield the extracts that a stage's rows come from, each once."""
+    seen, waiting = set(), [node]
+    while waiting:
+        for frame in waiting.pop().takes.values():
+            if frame in seen:
+                continue
+            seen.add(frame)
+            waiting.append(by_key[frame])
+            if by_key[frame].kind == "extract":
+                yield by_key[frame]

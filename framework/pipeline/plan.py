@@ -78,7 +78,7 @@ def plan(
     if found is None:
         raise LostPlanError(job.name, str(position), history.plans.path(name(position)))
     if replan:
-        found = _pinned_again(job, reading, found)
+        found = _pinned_again(job, reading, found, parameters)
         history.plans.replace(name(position), found)
     else:
         _require_as_planned(job, reading.lake, history, found, parameters, reached)
@@ -219,12 +219,14 @@ def _require_as_planned(
     said = changes(found.parameters, parameters)
     sources = [node.name for node in job.nodes if node.kind == "extract"]
     said += [f"{source!r} is read now and was not planned" for source in sources if source not in found.pins]
+    there = {node.name for node in job.loads}
+    said += [f"the load {load!r} was planned and is not there now" for load in found.loads if load not in there]
     ours = fingerprint(found)
     for node in job.loads:
         if node.table and reached[node.name] == found.position:
             commit = find_commit(lake, node.table.name, Transaction(f"{history.job}/{node.name}", found.position))
             theirs = commit.notes.get("plan", ours) if commit else ours
-            if theirs != ours:
+            if theirs not in (ours, *found.replaces):
                 said.append(f"{node.name} was loaded by the plan {theirs}, and the plan that is there is {ours}")
     if said:
         raise PlanChangedError(job.name, found.position.batch, said)
@@ -261,10 +263,15 @@ def _undone(job: Job, lake: Lake, table: str, begin: int) -> int:
     return found
 
 
-def _pinned_again(job: Job, reading: Reading, found: Plan) -> Plan:
-    """Return the plan with pins that exist: of the incremental source nothing that was not planned."""
+def _pinned_again(job: Job, reading: Reading, found: Plan, parameters: Mapping[str, Any]) -> Plan:
+    """Return the plan with pins that exist, as the job is now: of the incremental source nothing that was not planned.
+
+    The loads stay those that were planned: another one, or one under another name, joins at the next batch.
+    """
     again = pins(job, reading)
     if job.incremental and found.bookmark:
         source: Any = job.incremental.does
         again[job.incremental.name] = source.pin_again(reading, found.bookmark)
-    return replace(found, pins=again)
+    source_name = job.incremental.name if job.incremental else None
+    replaced = (*found.replaces, fingerprint(found))
+    return replace(found, pins=again, source=source_name, parameters=dict(parameters), replaces=replaced)

@@ -121,8 +121,9 @@ class Work:
         self._log(self._row(history, plan, 1, at)("failed", error, []))
 
     def _loads(self, history: History, plan: Plan) -> tuple[str, ...]:
-        """Return the loads of a batch: in a backfill those that it was planned for, else all that the job has."""
-        return tuple(node.name for node in self.job.loads) if history.job == self.job.name else plan.loads
+        """Return the loads of a batch: those that it was planned for, and in a job's own the user's functions."""
+        own = [node.name for node in self.job.loads if node.table is None] if history.job == self.job.name else []
+        return (*plan.loads, *own)
 
     def _attempt(self, history: History, plan: Plan, at: datetime) -> int:
         this = name(plan.position)

@@ -1,7 +1,8 @@
 """The progress of a run on a terminal: a line a stage, with a spinner while it runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -9,32 +10,48 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from framework.pipeline import StageReport
 
 
+@dataclass(slots=True)
+class Display:
+    """The stages of the batch in hand."""
+
+    shown: Progress
+    tasks: dict[tuple[str, str], TaskID] = field(default_factory=dict)
+
+    def observe(self, report: StageReport) -> None:
+        """Show what became of a stage."""
+        if not self.shown.live.is_started:
+            self.shown.start()
+        key, said = (report.kind, report.name), rows(report)
+        line = f"{report.kind:<9} {report.name}" + (f"  {said}" if said else "")
+        if key not in self.tasks:
+            self.tasks[key] = self.shown.add_task(line, total=1)
+        ended = report.outcome not in ("running", "failed")
+        self.shown.update(self.tasks[key], description=line, completed=1 if ended else 0)
+        if report.outcome == "failed":
+            self.shown.stop_task(self.tasks[key])
+
+    def clear(self) -> None:
+        """Take away the stages of a batch that is done, before its summary is printed."""
+        self.shown.live.transient = True
+        self.shown.stop()
+        self.shown.live.transient = False
+        for task in self.tasks.values():
+            self.shown.remove_task(task)
+        self.tasks.clear()
+
+
 @contextmanager
-def progress(*, enabled: bool) -> Iterator[Callable[[StageReport], None]]:
-    """Give a function that shows each stage report as it comes; where there is no terminal it shows nothing."""
-    if not enabled:
-        yield lambda report: None
-        return
+def progress(*, enabled: bool) -> Iterator[Display]:
+    """Give what shows each stage report as it comes; where there is no terminal it shows nothing."""
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), TimeElapsedColumn())
-    tasks: dict[tuple[str, str], TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as display:
-
-        def observe(report: StageReport) -> None:
-            key = (report.kind, report.name)
-            line = f"{report.kind:<9} {report.name}" + (f"  {rows(report)}" if rows(report) else "")
-            if key not in tasks:
-                tasks[key] = display.add_task(line, total=1)
-            ended = report.outcome != "running"
-            shown = line if report.outcome in ("running", "done") else f"{line}  ({report.outcome})"
-            display.update(tasks[key], description=shown, completed=1 if ended and report.outcome != "failed" else 0)
-            if report.outcome == "failed":
-                display.stop_task(tasks[key])
-
-        yield observe
+    with Progress(*columns, console=Console(stderr=True, quiet=not enabled), disable=not enabled) as shown:
+        yield Display(shown)
 
 
 def rows(report: StageReport) -> str:
-    """Return what a stage read or wrote, in a few words."""
+    """Return what a stage read or wrote, in a few words, or else its outcome."""
+    if report.outcome not in ("running", "done"):
+        return report.outcome
     counts = report.counts
     if counts is None:
         return report.reads

@@ -36,5 +36,4 @@ def summary(job: Job, report: RunReport, lake: str) -> None:
 
 def _cells(stage: StageReport) -> tuple[str, str, str, str]:
     name = f"→ {stage.name}" if stage.kind == "load" else stage.name
-    said = rows(stage) if stage.outcome == "done" else stage.outcome
-    return name, said, "" if stage.version is None else str(stage.version), f"{stage.seconds:.1f}"
+    return name, rows(stage), "" if stage.version is None else str(stage.version), f"{stage.seconds:.1f}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from itertools import takewhile
 
 from pyspark.sql import DataFrame
@@ -15,7 +16,7 @@ from framework.tables import RowModel, Table, read
 from framework.tables.commit import commits_since
 from framework.tables.model import columns, schema
 from framework.tables.read import newest_version, version_at
-from framework.tables.slices import in_partitions
+from framework.tables.slices import in_partitions, values_of
 
 MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")  # they change no row
 
@@ -91,15 +92,35 @@ class Written:
         Behind it may be compactions, after which a vacuum can take its files away; their rows are the same.
         """
         loaded = reading.loaded[self.table.name]
-        later = commits_since(reading.lake, self.table.name, loaded.version)
-        same = takewhile(lambda commit: commit.operation in MAINTENANCE, later)
-        version = max((commit.version for commit in same), default=loaded.version)
-        rows = read(reading.lake, self.table, version=version)
+        rows = read(reading.lake, self.table, version=self._version(reading))
         touched = in_partitions(rows, loaded.partitions)
         if not self.whole or not loaded.partitions:
             return touched
         values = touched.select(F.col(self.whole).alias("_whole")).distinct()
         return rows.join(F.broadcast(values), rows[self.whole].eqNullSafe(values["_whole"]), "left_semi")
+
+    def touched(self, reading: Reading, by: str) -> tuple[str | None, ...] | None:
+        """Return the values of a column that the load touched, also those of which it left no row.
+
+        None where the table has no such column. They are looked for in the touched partitions, before and after.
+        """
+        loaded = reading.loaded[self.table.name]
+        if loaded.partitions and by in loaded.partitions[0]:
+            return tuple(dict.fromkeys(values[by] for values in loaded.partitions))
+        before, after = (
+            read(reading.lake, self.table, version=version)
+            for version in (max(loaded.version - 1, 0), self._version(reading))
+        )
+        if by not in after.columns:
+            return None
+        both = [in_partitions(rows, loaded.partitions).select(by) for rows in (before, after) if by in rows.columns]
+        return tuple(values_of(reduce(DataFrame.union, both), by))
+
+    def _version(self, reading: Reading) -> int:
+        loaded = reading.loaded[self.table.name]
+        later = commits_since(reading.lake, self.table.name, loaded.version)
+        same = takewhile(lambda commit: commit.operation in MAINTENANCE, later)
+        return max((commit.version for commit in same), default=loaded.version)
 
 
 def table(

@@ -7,8 +7,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DateType, NumericType, StringType, TimestampNTZType, TimestampType
 
+from framework.errors import DataRefusedError
 from framework.tables.model import generated_columns
 from framework.tables.table import Table
+
+MOST_SLICES = 10_000
 
 
 def literal(text: str | None, kind: DataType) -> str:
@@ -34,6 +37,17 @@ def any_of(column: str, kind: DataType, values: Sequence[str | None]) -> str:
     if None in values:
         conditions.append(f"{column} IS NULL")
     return "(" + " OR ".join(conditions or ["false"]) + ")"
+
+
+def values_of(rows: DataFrame, column: str) -> list[str | None]:
+    """Return the values that a column has, as Spark casts them to strings. Raises DataRefusedError for too many."""
+    found = rows.select(F.col(column).cast("string")).distinct().limit(MOST_SLICES + 1).collect()
+    if len(found) > MOST_SLICES:
+        raise DataRefusedError(
+            f"The rows fall into more than {MOST_SLICES} values of {column!r}, and each of them would be replaced. "
+            "Replace by a coarser column, or partition the table by this one."
+        )
+    return [row[0] for row in found]
 
 
 def in_partitions(rows: DataFrame, partitions: Sequence[Mapping[str, str | None]]) -> DataFrame:

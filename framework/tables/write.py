@@ -4,22 +4,21 @@ A write is a value with two methods: `require(table)` refuses a declaration that
 `commit(lake, table, rows, transaction)` writes, and returns what it left.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pyspark.sql import DataFrame, DataFrameWriter
 
-from framework.errors import DataRefusedError, DeclarationError, alternatives
+from framework.errors import DeclarationError, UntouchedSliceError, alternatives
 from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.lake import Lake
 from framework.tables.model import columns, generated_columns
 from framework.tables.prepare import prepared
-from framework.tables.slices import any_of
+from framework.tables.slices import any_of, values_of
 from framework.tables.table import Table
 
-MOST_SLICES = 10_000
 RightFor = Literal["new", "any", "slices", "all"]
 
 
@@ -95,9 +94,14 @@ class Overwrite:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Put the rows in the place of the slices that they belong to."""
+    """Put the rows in the place of the slices that they belong to.
+
+    `touched` are the slices of which the rows hold everything, as Spark casts them to strings: then these are replaced,
+    also where no row of one is left, and no others.
+    """
 
     by: str
+    touched: tuple[str | None, ...] | None = None
 
     @property
     def verb(self) -> str:
@@ -123,28 +127,36 @@ class Replace:
                    1    10          2    7             1    10
                    2    20          3    5             2    7
                                                        3    5
+
+        Raises UntouchedSliceError where rows are of a slice that was not touched.
         """
         # A generated column stays in the rows, for Delta to place and compare them by.
-        if tuple(table.partition_by) == (self.by,):
+        if self.touched is not None:
+            self._save_touched(lake, table, rows, transaction, self.touched)
+        elif tuple(table.partition_by) == (self.by,):
             self._save(lake, table, rows, transaction, partitionOverwriteMode="dynamic")
         else:
             with computed_once(rows) as held:
-                self._save(lake, table, held, transaction, replaceWhere=self._slices(table, held))
+                self._save(lake, table, held, transaction, replaceWhere=self._slices(held))
         return _loaded(lake, table, transaction)
 
     def _save(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction, **option: str) -> None:
         writer = prepared(lake, table, rows).write.format("delta").options(**transaction.options, **option)
         writer.mode("overwrite").save(lake.path(table.name))
 
-    def _slices(self, table: Table, rows: DataFrame) -> str:
-        by, kind = rows.select(self.by), rows.schema[self.by].dataType
-        found = by.select(by[0].cast("string")).distinct().limit(MOST_SLICES + 1).collect()
-        if len(found) > MOST_SLICES:
-            raise DataRefusedError(
-                f"The rows for table {table.name!r} fall into more than {MOST_SLICES} values of {self.by!r}. "
-                "Replace by a coarser column, or partition the table by this one."
-            )
-        return any_of(f"`{self.by}`", kind, [row[0] for row in found])
+    def _save_touched(
+        self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction, touched: Sequence[str | None]
+    ) -> None:
+        condition = any_of(f"`{self.by}`", rows.schema[self.by].dataType, touched)
+        try:
+            self._save(lake, table, rows, transaction, replaceWhere=condition)
+        except Exception as error:
+            if "DELTA_REPLACE_WHERE_MISMATCH" in str(error):
+                raise UntouchedSliceError(table.name, self.by, len(touched)) from None
+            raise
+
+    def _slices(self, rows: DataFrame) -> str:
+        return any_of(f"`{self.by}`", rows.schema[self.by].dataType, values_of(rows, self.by))
 
 
 def append() -> Write:

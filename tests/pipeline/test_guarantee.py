@@ -122,6 +122,55 @@ def test_a_source_that_the_load_is_not_made_from_does_not_count() -> None:
     assert len(Job("orders", stages).loads) == 2
 
 
+def _daily(partition_by: tuple[str, ...], whole: str | None = None, model: type[RowModel] = Order) -> Job:
+    """A job that replaces by day what is made of what it has written."""
+    silver = Table("silver.orders", model, keys="id", partition_by=partition_by)
+    stages: list[Stage] = [extract(raw=SOURCES["new files"]()), load("raw", into=silver, write=upsert())]
+    return _through(*stages, extract(rows=written(silver, whole=whole)), MORE, write=replace(by="day"))
+
+
+@pytest.mark.parametrize(
+    ("partition_by", "whole"), [((), None), (("day",), None), (("updated_at",), "day"), (("day", "updated_at"), "day")]
+)
+def test_a_replace_of_slices_that_are_read_whole_is_accepted(partition_by: tuple[str, ...], whole: str | None) -> None:
+    assert len(_daily(partition_by, whole).loads) == 2
+
+
+@pytest.mark.parametrize("partition_by", [("updated_at",), ("day", "updated_at")])
+def test_a_replace_of_slices_that_are_read_in_part_is_refused(partition_by: tuple[str, ...]) -> None:
+    with pytest.raises(UnsafeLoadError, match=r"whole='day'") as refused:
+        _daily(partition_by)
+    assert refused.value.load == "gold.orders"
+
+
+def test_a_replace_by_a_column_that_what_was_written_lacks_is_refused() -> None:
+    class Undated(RowModel):
+        id: int
+
+    with pytest.raises(UnsafeLoadError, match="no column 'day'"):
+        _daily((), model=Undated)
+
+
+def test_a_replace_of_slices_from_two_tables_that_were_written_is_refused() -> None:
+    more = Table("silver.more", Order, keys="id")
+    stages: list[Stage] = [extract(raw=SOURCES["new files"]())]
+    stages += [load("raw", into=table, write=upsert()) for table in (SILVER, more)]
+    with pytest.raises(UnsafeLoadError, match=r"silver\.more, silver\.orders"):
+        _through(*stages, extract(rows=written(SILVER), more=written(more)), write=replace(by="day"))
+
+
+def test_an_append_of_what_each_batch_reads_whole_is_refused() -> None:
+    stages: list[Stage] = [extract(new=SOURCES["new files"]()), load("new", into=SILVER, write=append())]
+    with pytest.raises(UnsafeLoadError, match="'rows'") as refused:
+        Job("orders", [*stages, extract(rows=SOURCES["files"]()), load("rows", into=GOLD, write=append())])
+    assert refused.value.load == "gold.orders"
+
+
+def test_of_an_append_of_what_each_run_reads_whole_it_is_said() -> None:
+    promised = _promised(extract(rows=SOURCES["files"]()), load("rows", into=GOLD, write=append()))
+    assert str(promised["gold.orders"]) == "exactly-once: each run adds all rows of 'rows'"
+
+
 def test_a_job_has_one_incremental_source_at_most() -> None:
     with pytest.raises(UnsafeLoadError) as refused:
         _through(extract(rows=SOURCES["new files"](), more=SOURCES["new rows"]()), write=upsert())

@@ -95,19 +95,31 @@ def test_a_batch_after_a_rollback_is_named_with_its_epoch(capsys: pytest.Capture
 
 
 def test_without_a_terminal_no_progress_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress(enabled=False) as observe:
-        observe(READ)
+    with progress(enabled=False) as display:
+        display.observe(READ)
+        display.clear()
     assert capsys.readouterr() == ("", "")
 
 
 def test_each_stage_has_a_line_of_progress_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress(enabled=True) as observe:
-        observe(StageReport("raw", "extract", "running"))
-        observe(READ)
-        observe(StageReport("silver.orders", "load", "running"))
-        observe(StageReport("silver.orders", "load", "failed"))
+    with progress(enabled=True) as display:
+        display.observe(StageReport("raw", "extract", "running"))
+        display.observe(READ)
+        display.observe(StageReport("silver.orders", "load", "running"))
+        display.observe(StageReport("silver.orders", "load", "failed"))
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
     assert [line for line in lines if "✓" in line and "extract   raw  2 files, 1,202 rows" in line]
-    assert [line for line in lines if "✓" not in line and "load      silver.orders  (failed)" in line]
+    assert [line for line in lines if "✓" not in line and "load      silver.orders  failed" in line]
+
+
+def test_the_next_batch_begins_with_no_stage_of_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress(enabled=True) as display:
+        display.observe(READ)
+        display.clear()
+        capsys.readouterr()
+        display.observe(StageReport("silver.orders", "load", "already applied"))
+    shown = capsys.readouterr().err
+    assert "load      silver.orders  already applied" in shown
+    assert "raw" not in shown
