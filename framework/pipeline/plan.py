@@ -264,10 +264,7 @@ def _undone(job: Job, lake: Lake, table: str, begin: int) -> int:
 
 
 def _pinned_again(job: Job, reading: Reading, found: Plan, parameters: Mapping[str, Any]) -> Plan:
-    """Return the plan with pins that exist, as the job is now: of the incremental source nothing that was not planned.
-
-    The loads stay those that were planned: another one, or one under another name, joins at the next batch.
-    """
+    """Return the plan with pins that exist, as the job is now; of the incremental source only what was planned."""
     again = pins(job, reading)
     if job.incremental and found.bookmark:
         source: Any = job.incremental.does

@@ -121,9 +121,15 @@ class Work:
         self._log(self._row(history, plan, 1, at)("failed", error, []))
 
     def _loads(self, history: History, plan: Plan) -> tuple[str, ...]:
-        """Return the loads of a batch: those that it was planned for, and in a job's own the user's functions."""
-        own = [node.name for node in self.job.loads if node.table is None] if history.job == self.job.name else []
-        return (*plan.loads, *own)
+        """Return the loads of a batch: in a backfill those that it was planned for, else all that the job has.
+
+        A load under another name cannot be told from one that is added, and would be made twice: so where one that was
+        planned has gone, none that was not planned takes part.
+        """
+        if history.job != self.job.name:
+            return plan.loads
+        names = {node.name for node in self.job.loads}
+        return tuple(n.name for n in self.job.loads if not n.table or n.name in plan.loads or names >= set(plan.loads))
 
     def _attempt(self, history: History, plan: Plan, at: datetime) -> int:
         this = name(plan.position)

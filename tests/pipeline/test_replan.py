@@ -97,14 +97,14 @@ def test_a_load_that_was_planned_and_has_another_name_is_refused_and_the_new_one
     assert rows_of(lake, TWO, "id") == [(2,)]
 
 
-def test_a_load_that_is_added_while_a_batch_is_open_joins_at_the_next(
+def test_a_load_that_is_added_while_a_batch_is_open_takes_part_in_it(
     lake: Lake, half_done: Callable[..., RunReport]
 ) -> None:
     report = half_done(job(third=True), 2)
 
     assert [batch.resumed for batch in report.batches] == [True, False]
     assert rows_of(lake, TWO, "id") == [(1,), (2,)]
-    assert rows_of(lake, THREE, "id") == [(2,)]
+    assert rows_of(lake, THREE, "id") == [(1,), (2,)]
 
 
 def test_a_batch_that_is_planned_anew_has_the_parameters_that_it_is_planned_with(
