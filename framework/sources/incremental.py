@@ -1,7 +1,7 @@
 """Incremental reading: only the files, or only the rows, that are behind the bookmark."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
@@ -15,6 +15,7 @@ from framework.errors import BackfillRefusedError, DeclarationError, LandingErro
 from framework.sources.files import Files, now_there
 from framework.sources.source import Bookmark, IncrementalSource, News, Reading, Source
 from framework.sources.table import Written
+from framework.storage.pattern import literal_part, parted
 from framework.tables import RowModel
 from framework.tables.model import columns
 
@@ -69,7 +70,8 @@ class IncrementalFiles:
                 elif before != file:
                     rewritten.add(file)
 
-        first = nsmallest(self.most, unread(), key=self._order)
+        date = self._date_of(reading)
+        first = nsmallest(self.most, unread(), key=lambda file: (date(file), file.path))
         notes = (f"{rewritten.said} rewritten since read, and not read again: {rewritten.named}",)
         pin = self.source.pinned(reading, first) if first else None
         return News(pin, counted.said if first else "nothing", notes if rewritten.number else ())
@@ -81,9 +83,10 @@ class IncrementalFiles:
                 "",
                 f"the files {self.source.path!r} have no date. Say where it is in their names: dated='{{yyyy}}-{{MM}}'",
             )
-        dated = ((self._date(file), file) for file in self.source.listed(reading))
-        found = [file for date, file in dated if _is_in(date, interval)]
-        return self.source.pinned(reading, sorted(found, key=self._order)) if found else None
+        date = self._date_of(reading)
+        dated = ((date(file), file) for file in self.source.listed(reading))
+        found = sorted((at, file.path, file) for at, file in dated if _is_in(at, interval))
+        return self.source.pinned(reading, [file for _, _, file in found]) if found else None
 
     def pin_again(self, reading: Reading, pin: Pin) -> Pin:
         """Pin the files that are still there, as they are now."""
@@ -93,19 +96,26 @@ class IncrementalFiles:
         """Name the last file."""
         return pin.files[-1].path.rsplit("/", 1)[-1] if pin.files else "no file"
 
-    def _order(self, file: FilePin) -> tuple[datetime, str]:
-        return (self._date(file) if self.dated else datetime.min, file.path)
-
-    def _date(self, file: FilePin) -> datetime:
-        pattern = re.escape(self.dated or "")
+    def _date_of(self, reading: Reading) -> Callable[[FilePin], datetime]:
+        """Return what finds the date of a file: below the source's own path, since folders above may have dates too."""
+        if self.dated is None:
+            return lambda file: datetime.min
+        pattern = re.escape(self.dated)
         for part, name in DATE_PARTS.items():
             pattern = pattern.replace(re.escape(f"{{{part}}}"), f"(?P<{name}>[0-9]{{{len(part)}}})", 1)
-        found = re.search(pattern, file.path)
-        try:
-            parts = {name: int(text) for name, text in found.groupdict().items()} if found else {}
-            return datetime(**{"month": 1, "day": 1, **parts}, tzinfo=UTC)
-        except (TypeError, ValueError):
-            raise LandingError(file.path, f"has no date where dated={self.dated!r} says it is") from None
+        _, begin = parted(literal_part(self.source.where(reading)))
+
+        def date(file: FilePin) -> datetime:
+            _, path = parted(file.path)
+            found = re.search(pattern, path.removeprefix(begin) or path.rsplit("/", 1)[-1])
+            try:
+                parts = {name: int(text) for name, text in found.groupdict().items()} if found else {}
+                return datetime(**{"month": 1, "day": 1, **parts}, tzinfo=UTC)
+            except (TypeError, ValueError):
+                reason = f"has no date below {begin}, where dated={self.dated!r} says it is"
+                raise LandingError(file.path, reason) from None
+
+        return date
 
 
 @dataclass(frozen=True, slots=True)
