@@ -14,7 +14,7 @@ LakegateError
 │   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError · UnsafeLoadError
 │   └── CheckFailedError · ActionError
 ├── DataRefusedError (3)            what the data is; nothing of the load is written
-│   ├── LandingError · HeaderMismatchError · DatabaseError
+│   ├── LandingError · FileNameError · HeaderMismatchError · DatabaseError
 │   ├── ExpectationFailedError · FrameMismatchError
 │   └── NullKeyError · DuplicateKeyError · SequenceError
 ├── TableError (1)                  what a table in the lake is
@@ -294,6 +294,14 @@ class LandingError(DataRefusedError, FileNotFoundError):
             f"{path} {reason}. Put the files there, or point landing.root elsewhere "
             "(--set landing.root=DIR or LAKEGATE_LANDING__ROOT)."
         )
+
+
+class FileNameError(DataRefusedError, ValueError):
+    """A file has a name by which Hadoop, and so Spark, cannot open it."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(f"The file {path} cannot be read: {reason}. Rename it, or take it out of the landing folder.")
 
 
 class HeaderMismatchError(DataRefusedError, ValueError):
