@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, StructType, TimestampNTZType, TimestampType
 
 from framework.batch import FilePin, Interval, Pin
-from framework.errors import BackfillRefusedError, DeclarationError, LandingError, alternatives
+from framework.errors import BackfillRefusedError, BookmarkSourceError, DeclarationError, LandingError, alternatives
 from framework.sources.files import Files, now_there
 from framework.sources.source import Bookmark, IncrementalSource, News, Reading, Source
 from framework.sources.table import Written
@@ -139,24 +139,29 @@ class IncrementalRows:
 
     def pin(self, reading: Reading) -> Pin:
         """Pin all rows up to now."""
-        return replace(self.source.pin(reading), interval=Interval(None, self._end(reading)))
+        return self._pinned(reading, Interval(None, self._end(reading)))
 
     def read(self, reading: Reading, pin: Pin) -> DataFrame:
-        """Read the rows whose time is in the interval; those without a time are in none."""
+        """Read the rows whose time is in the interval; those without a time are in none. Raises BookmarkSourceError."""
+        self._require_own(pin)
         rows, interval = self.source.read(reading, pin), pin.interval or Interval()
         if interval.start is not None:
             rows = rows.where(F.col(self.by) >= F.lit(interval.start))
         return rows.where(F.col(self.by) < F.lit(interval.end)) if interval.end is not None else rows
 
     def news(self, reading: Reading, bookmark: Bookmark) -> News:
-        """Pin the interval from where the last one ended, less the lag, up to when the run began."""
+        """Pin the interval from where the last one ended, less the lag, up to when the run began.
+
+        Raises BookmarkSourceError where the last one was of another table or column.
+        """
+        self._require_own(bookmark.last or Pin())
         before = bookmark.last.interval.end if bookmark.last and bookmark.last.interval else None
         end = self._end(reading)
         if before and end <= before:
             behind = (f"the clock is at {end:%Y-%m-%d %H:%M:%S} UTC, behind the bookmark",) if end < before else ()
             return News(None, "nothing", behind)
         start = before - self.lag if before else None
-        pin = replace(self.source.pin(reading), interval=Interval(start, end))
+        pin = self._pinned(reading, Interval(start, end))
         if self.read(reading, pin).isEmpty():
             return News(None, "nothing")
         missing = self.source.read(reading, pin).where(F.col(self.by).isNull()).count()
@@ -165,16 +170,30 @@ class IncrementalRows:
 
     def within(self, reading: Reading, interval: Interval) -> Pin | None:
         """Pin the rows whose time is in the interval."""
-        return replace(self.source.pin(reading), interval=interval)
+        return self._pinned(reading, interval)
 
     def pin_again(self, reading: Reading, pin: Pin) -> Pin:
-        """Pin the same interval of the source as it is now."""
-        return replace(self.source.pin(reading), interval=pin.interval)
+        """Pin the same interval of the source as it is now. Raises BookmarkSourceError."""
+        self._require_own(pin)
+        return self._pinned(reading, pin.interval)
 
     def position(self, pin: Pin) -> str:
         """Say up to when."""
         end = pin.interval.end if pin.interval else None
         return f"before {self.by} {end:%Y-%m-%d %H:%M:%S} UTC" if end else "everything"
+
+    @property
+    def _of(self) -> str | None:
+        """What the interval is of; None for a source that does not say what it is known as."""
+        known_as = getattr(self.source, "known_as", None)
+        return known_as and f"{known_as} by {self.by!r}"
+
+    def _pinned(self, reading: Reading, interval: Interval | None) -> Pin:
+        return replace(self.source.pin(reading), interval=interval, of=self._of)
+
+    def _require_own(self, pin: Pin) -> None:
+        if pin.of and self._of and pin.of != self._of:
+            raise BookmarkSourceError(pin.of, self._of)
 
     def _end(self, reading: Reading) -> datetime:
         """Return the end of an interval that begins now: of a day that is not over, no row is read yet."""
