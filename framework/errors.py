@@ -14,13 +14,13 @@ LakegateError
 │   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError · UnsafeLoadError
 │   └── CheckFailedError · ActionError
 ├── DataRefusedError (3)            what the data is; nothing of the load is written
-│   ├── LandingError · HeaderMismatchError · DatabaseError
+│   ├── LandingError · FileNameError · HeaderMismatchError · DatabaseError
 │   ├── ExpectationFailedError · FrameMismatchError
 │   └── NullKeyError · DuplicateKeyError · SequenceError · UntouchedSliceError
 ├── TableError (1)                  what a table in the lake is
 │   └── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
 ├── StateError (1)                  what earlier runs left
-│   ├── PlanChangedError · PinVanishedError · LostPlanError · DamagedStateError
+│   ├── PlanChangedError · PinVanishedError · BookmarkSourceError · LostPlanError · DamagedStateError
 │   ├── UnknownRunError · RestoredTableError
 │   └── BackfillRefusedError · RollbackRefusedError
 ├── ConcurrencyError (1)            what other runs do at the same time
@@ -296,6 +296,14 @@ class LandingError(DataRefusedError, FileNotFoundError):
         )
 
 
+class FileNameError(DataRefusedError, ValueError):
+    """A file has a name by which Hadoop, and so Spark, cannot open it."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(f"The file {path} cannot be read: {reason}. Rename it, or take it out of the landing folder.")
+
+
 class HeaderMismatchError(DataRefusedError, ValueError):
     """The header of a CSV file is not the columns of its row model."""
 
@@ -431,7 +439,9 @@ class ChangesMissingError(TableError, LookupError):
         self.table = table
         super().__init__(
             f"The changes of table {table!r} cannot be read: {reason}. A table keeps them once it is declared with "
-            'properties={"delta.enableChangeDataFeed": "true"}, for as long as its old files are kept.'
+            'properties={"delta.enableChangeDataFeed": "true"}, for as long as its old files are kept. Changes that '
+            "are gone unread come back from a backup only; else give the job another name, and its loads other tables: "
+            "a job of a new name begins with a snapshot."
         )
 
 
@@ -462,6 +472,19 @@ class PinVanishedError(StateError, FileNotFoundError):
         super().__init__(
             f"The plan of the batch reads {frame!r} from {shown}, which is gone or was rewritten since. "
             "Restore it, or plan the rest of the batch anew with --replan."
+        )
+
+
+class BookmarkSourceError(StateError, ValueError):
+    """The bookmark of a job is of another source than the one that the job reads now."""
+
+    def __init__(self, theirs: str, ours: str) -> None:
+        self.theirs, self.ours = theirs, ours
+        super().__init__(
+            f"The job's bookmark is of {theirs}, and the job reads {ours} now: what lies there before the bookmark "
+            f"would never be read. Read {theirs} again, or give the job another name: a job of a new name has no "
+            f"bookmark and reads all of {ours}. A load that appends then needs another table, unless its own holds "
+            "none of these rows."
         )
 
 

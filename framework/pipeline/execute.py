@@ -15,7 +15,13 @@ from pyspark.sql import DataFrame
 
 from framework import fault, log
 from framework.batch import Plan, Run
-from framework.errors import ExpectationFailedError, LakegateError, PinVanishedError, StageFailedError
+from framework.errors import (
+    ChangesMissingError,
+    ExpectationFailedError,
+    LakegateError,
+    PinVanishedError,
+    StageFailedError,
+)
 from framework.pipeline.call import call
 from framework.pipeline.check import location
 from framework.pipeline.job import Job
@@ -23,6 +29,7 @@ from framework.pipeline.node import Node, origins
 from framework.pipeline.plan import fingerprint
 from framework.quality import broke_rule, enforce, keep_malformed, malformed_table, violations, well_formed
 from framework.sources import Reading
+from framework.sources.changes import Changes
 from framework.sources.table import TableSource, Written
 from framework.tables import Counts, Loaded, Table, Write, load
 from framework.tables.commit import Transaction, position_of
@@ -35,6 +42,8 @@ Observer = Callable[["StageReport"], None]
 Guard = Callable[[str], AbstractContextManager[None]]
 # What Spark says of a file that was vacuumed or removed after the plan had named it.
 GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "DELTA_FILE_NOT_FOUND")
+# What Delta says of versions that were made while a table kept no change feed.
+UNRECORDED = "DELTA_MISSING_CHANGE_DATA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +273,15 @@ class Execution:
             if model and broke_rule(error, name):
                 broken, examples = violations(rows, model)
                 return ExpectationFailedError(name, broken, examples)
-        if gone := next((word for word in GONE if word in str(error)), None):
+        said = str(error)
+        gone = next((word for word in GONE if word in said), None)
+        feed = self.job.incremental.does if self.job.incremental else None
+        if isinstance(feed, Changes):  # no other plan would find them, as it would for a file or a table
+            if UNRECORDED in said:
+                return ChangesMissingError(feed.table.name, f"it has kept none for a while ({UNRECORDED})")
+            if gone and f"/{feed.table.name.replace('.', '/')}/" in said:
+                return ChangesMissingError(feed.table.name, f"a file of the versions to be read is gone ({gone})")
+        if gone:
             return PinVanishedError(node.name, [f"a file of what was planned ({gone})"])
         file, line, _ = location(error, node.function) if node.function else ("", 0, "")
         return StageFailedError(self.job.name, node.name, f" at {file}:{line}" if file else "", error)

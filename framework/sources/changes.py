@@ -79,8 +79,9 @@ class Changes:
         raise BackfillRefusedError("", f"changes({self.table.name}) are read by versions, not by an interval")
 
     def pin_again(self, reading: Reading, pin: Pin) -> Pin:
-        """Pin the snapshot that the changes led to: what is gone are the steps there."""
-        return Pin(version=pin.version, table_id=pin.table_id)
+        """Keep the pin: nothing else holds what the loads that are in have read. Raises ChangesMissingError."""
+        self.read(reading, pin)
+        return pin
 
     def position(self, pin: Pin) -> str:
         """Say up to which version."""

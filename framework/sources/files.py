@@ -16,9 +16,17 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from framework.batch import FilePin, Pin
-from framework.errors import DeclarationError, HeaderMismatchError, LandingError, PinVanishedError, StorageError
+from framework.errors import (
+    DeclarationError,
+    FileNameError,
+    HeaderMismatchError,
+    LandingError,
+    PinVanishedError,
+    StorageError,
+)
 from framework.sources.source import Reading
 from framework.storage import Storage, storage
+from framework.storage.pattern import MARKED, literal, normal, parted
 from framework.tables import Lake, RowModel
 from framework.tables.model import columns, schema
 from framework.tables.prepare import INGESTED_AT, MALFORMED, SOURCE_FILE, added_columns
@@ -26,6 +34,9 @@ from framework.tables.prepare import INGESTED_AT, MALFORMED, SOURCE_FILE, added_
 Format = Literal["csv", "json", "parquet", "avro", "orc", "text", "binary"]
 MALFORMABLE = ("csv", "json")
 AT_ONCE = 16
+# By these of its options Spark gives no row of a file, or of what is behind a broken place in it, without a word.
+IGNORING = ("ignoreCorruptFiles", "ignoreMissingFiles")
+FILTERS = ("pathGlobFilter", "modifiedBefore", "modifiedAfter", "ignoreExtension", *IGNORING)
 BINARY_COLUMNS = {"path": "path", "modified_at": "modificationTime", "length": "length", "content": "content"}
 
 
@@ -47,6 +58,12 @@ class Files:
             )
         if re.search(r"\{[^}]*/", self.path):
             raise DeclarationError(subject, "what is in braces is one folder or file name; it cannot hold a /")
+        if found := {name.lower() for name in FILTERS} & {name.lower() for name in self.options}:
+            raise DeclarationError(
+                subject,
+                f"option {min(found)!r} leaves out rows of files that count as read then; say with a pattern in the "
+                "path which files are read: 'orders/2024-*.csv'",
+            )
         if self.format == "text" and len(columns(self.model)) != 1:
             raise DeclarationError(
                 subject, f"text has one column, the line; {self.model.__name__} has {columns(self.model)}"
@@ -71,9 +88,9 @@ class Files:
         return self.pinned(reading, found)
 
     def where(self, reading: Reading) -> str:
-        """Return the path, under landing.root if it is relative."""
+        """Return the path, under landing.root if it is relative; a file has one name, however the path is written."""
         absolute = "://" in self.path or self.path.startswith(("/", "file:"))
-        return self.path if absolute else f"{reading.landing.rstrip('/')}/{self.path}"
+        return normal(self.path if absolute else f"{reading.landing.rstrip('/')}/{self.path}")
 
     def listed(self, reading: Reading) -> Iterator[FilePin]:
         """List the files there are now, in no order. Raises LandingError."""
@@ -84,7 +101,13 @@ class Files:
             raise LandingError(where, f"cannot be listed: {error.reason}") from None
 
     def pinned(self, reading: Reading, found: Sequence[FilePin]) -> Pin:
-        """Pin some of the files. Raises HeaderMismatchError where one has not the model's columns."""
+        """Pin some of the files.
+
+        Raises FileNameError where one cannot be opened by its name, HeaderMismatchError where one has not the model's
+        columns.
+        """
+        for file in found:
+            _require_readable(file.path)
         if self.format == "csv" and self.options.get("header") == "true":
             self._require_headers(reading.lake, found)
         return Pin(files=tuple(found))
@@ -93,9 +116,10 @@ class Files:
         """Read the pinned files. Raises PinVanishedError where one is gone or was rewritten since it was pinned."""
         _require_unchanged(reading.lake, self.path, pin.files)
         wanted = schema(self.model)
-        # The paths are names of files, whatever characters they hold, and not patterns any more.
-        reader = reading.lake.spark.read.options(**self.options).option("__globPaths__", "false")
-        paths = [file.path for file in pin.files]
+        # The options of a reader are stronger than a session's.
+        reader = reading.lake.spark.read.options(**self.options, **dict.fromkeys(IGNORING, "false"))
+        # Spark takes each path for a pattern, and what is pinned are names of files, whatever characters they hold.
+        paths = [literal(file.path) for file in pin.files]
         if self.keeps_malformed:
             reader = reader.option("columnNameOfCorruptRecord", MALFORMED).option("mode", "PERMISSIVE")
             # Records may lack any column until the rules have been applied, so nothing is NOT NULL here.
@@ -158,21 +182,34 @@ def _storage(path: str, lake: Lake) -> Storage:
     return storage(path, lake.aws, lake.spark)
 
 
+def _require_readable(path: str) -> None:
+    """Raise FileNameError where Hadoop cannot open a file by its name."""
+    shown = path.encode(errors="backslashreplace").decode()
+    if shown != path:
+        raise FileNameError(shown, "its name is not UTF-8")
+    place, there = parted(path)
+    if place == "file:" and ":" in there.rsplit("/", 1)[-1]:
+        raise FileNameError(path, "its name holds a colon, which Hadoop cannot open on a disk")
+    if ":" in there and (marked := MARKED.search(there)):
+        raise FileNameError(path, f"its path holds a colon and {marked[0]!r}, which Hadoop cannot open together")
+
+
 def _header(lake: Lake, path: str, options: Mapping[str, str]) -> list[str]:
     """Read a file's first line only, through the codec that its name asks for."""
     import csv
 
     jvm: Any = lake.spark._jvm
     system, there = lake.file_system(path)
-    stream = system.open(there)
     try:
-        codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(system.getConf()).getCodec(there)
-        text = codec.createInputStream(stream) if codec else stream
-        characters = jvm.java.io.InputStreamReader(text, options.get("encoding", "UTF-8"))
-        line = (jvm.java.io.BufferedReader(characters).readLine() or "").removeprefix("\ufeff")
+        stream = system.open(there)
+        try:
+            codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(system.getConf()).getCodec(there)
+            text = codec.createInputStream(stream) if codec else stream
+            characters = jvm.java.io.InputStreamReader(text, options.get("encoding", "UTF-8"))
+            line = (jvm.java.io.BufferedReader(characters).readLine() or "").removeprefix("\ufeff")
+        finally:
+            stream.close()
     except Py4JJavaError as error:
         raise LandingError(path, f"cannot be read: {error.java_exception.getMessage()}") from None
-    finally:
-        stream.close()
     separator = options.get("sep", options.get("delimiter", ",")).replace("\\t", "\t")
     return line.split(separator) if len(separator) > 1 else next(csv.reader([line], delimiter=separator), [])

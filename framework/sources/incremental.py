@@ -1,7 +1,7 @@
 """Incremental reading: only the files, or only the rows, that are behind the bookmark."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
@@ -11,10 +11,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, StructType, TimestampNTZType, TimestampType
 
 from framework.batch import FilePin, Interval, Pin
-from framework.errors import BackfillRefusedError, DeclarationError, LandingError, alternatives
+from framework.errors import BackfillRefusedError, BookmarkSourceError, DeclarationError, LandingError, alternatives
 from framework.sources.files import Files, now_there
 from framework.sources.source import Bookmark, IncrementalSource, News, Reading, Source
 from framework.sources.table import Written
+from framework.storage.pattern import literal_part, parted
 from framework.tables import RowModel
 from framework.tables.model import columns
 
@@ -69,7 +70,8 @@ class IncrementalFiles:
                 elif before != file:
                     rewritten.add(file)
 
-        first = nsmallest(self.most, unread(), key=self._order)
+        date = self._date_of(reading)
+        first = nsmallest(self.most, unread(), key=lambda file: (date(file), file.path))
         notes = (f"{rewritten.said} rewritten since read, and not read again: {rewritten.named}",)
         pin = self.source.pinned(reading, first) if first else None
         return News(pin, counted.said if first else "nothing", notes if rewritten.number else ())
@@ -81,9 +83,10 @@ class IncrementalFiles:
                 "",
                 f"the files {self.source.path!r} have no date. Say where it is in their names: dated='{{yyyy}}-{{MM}}'",
             )
-        dated = ((self._date(file), file) for file in self.source.listed(reading))
-        found = [file for date, file in dated if _is_in(date, interval)]
-        return self.source.pinned(reading, sorted(found, key=self._order)) if found else None
+        date = self._date_of(reading)
+        dated = ((date(file), file) for file in self.source.listed(reading))
+        found = sorted((at, file.path, file) for at, file in dated if _is_in(at, interval))
+        return self.source.pinned(reading, [file for _, _, file in found]) if found else None
 
     def pin_again(self, reading: Reading, pin: Pin) -> Pin:
         """Pin the files that are still there, as they are now."""
@@ -93,19 +96,26 @@ class IncrementalFiles:
         """Name the last file."""
         return pin.files[-1].path.rsplit("/", 1)[-1] if pin.files else "no file"
 
-    def _order(self, file: FilePin) -> tuple[datetime, str]:
-        return (self._date(file) if self.dated else datetime.min, file.path)
-
-    def _date(self, file: FilePin) -> datetime:
-        pattern = re.escape(self.dated or "")
+    def _date_of(self, reading: Reading) -> Callable[[FilePin], datetime]:
+        """Return what finds the date of a file: below the source's own path, since folders above may have dates too."""
+        if self.dated is None:
+            return lambda file: datetime.min
+        pattern = re.escape(self.dated)
         for part, name in DATE_PARTS.items():
             pattern = pattern.replace(re.escape(f"{{{part}}}"), f"(?P<{name}>[0-9]{{{len(part)}}})", 1)
-        found = re.search(pattern, file.path)
-        try:
-            parts = {name: int(text) for name, text in found.groupdict().items()} if found else {}
-            return datetime(**{"month": 1, "day": 1, **parts}, tzinfo=UTC)
-        except (TypeError, ValueError):
-            raise LandingError(file.path, f"has no date where dated={self.dated!r} says it is") from None
+        _, begin = parted(literal_part(self.source.where(reading)))
+
+        def date(file: FilePin) -> datetime:
+            _, path = parted(file.path)
+            found = re.search(pattern, path.removeprefix(begin) or path.rsplit("/", 1)[-1])
+            try:
+                parts = {name: int(text) for name, text in found.groupdict().items()} if found else {}
+                return datetime(**{"month": 1, "day": 1, **parts}, tzinfo=UTC)
+            except (TypeError, ValueError):
+                reason = f"has no date below {begin}, where dated={self.dated!r} says it is"
+                raise LandingError(file.path, reason) from None
+
+        return date
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +139,29 @@ class IncrementalRows:
 
     def pin(self, reading: Reading) -> Pin:
         """Pin all rows up to now."""
-        return replace(self.source.pin(reading), interval=Interval(None, self._end(reading)))
+        return self._pinned(reading, Interval(None, self._end(reading)))
 
     def read(self, reading: Reading, pin: Pin) -> DataFrame:
-        """Read the rows whose time is in the interval; those without a time are in none."""
+        """Read the rows whose time is in the interval; those without a time are in none. Raises BookmarkSourceError."""
+        self._require_own(pin)
         rows, interval = self.source.read(reading, pin), pin.interval or Interval()
         if interval.start is not None:
             rows = rows.where(F.col(self.by) >= F.lit(interval.start))
         return rows.where(F.col(self.by) < F.lit(interval.end)) if interval.end is not None else rows
 
     def news(self, reading: Reading, bookmark: Bookmark) -> News:
-        """Pin the interval from where the last one ended, less the lag, up to when the run began."""
+        """Pin the interval from where the last one ended, less the lag, up to when the run began.
+
+        Raises BookmarkSourceError where the last one was of another table or column.
+        """
+        self._require_own(bookmark.last or Pin())
         before = bookmark.last.interval.end if bookmark.last and bookmark.last.interval else None
         end = self._end(reading)
         if before and end <= before:
             behind = (f"the clock is at {end:%Y-%m-%d %H:%M:%S} UTC, behind the bookmark",) if end < before else ()
             return News(None, "nothing", behind)
         start = before - self.lag if before else None
-        pin = replace(self.source.pin(reading), interval=Interval(start, end))
+        pin = self._pinned(reading, Interval(start, end))
         if self.read(reading, pin).isEmpty():
             return News(None, "nothing")
         missing = self.source.read(reading, pin).where(F.col(self.by).isNull()).count()
@@ -155,16 +170,30 @@ class IncrementalRows:
 
     def within(self, reading: Reading, interval: Interval) -> Pin | None:
         """Pin the rows whose time is in the interval."""
-        return replace(self.source.pin(reading), interval=interval)
+        return self._pinned(reading, interval)
 
     def pin_again(self, reading: Reading, pin: Pin) -> Pin:
-        """Pin the same interval of the source as it is now."""
-        return replace(self.source.pin(reading), interval=pin.interval)
+        """Pin the same interval of the source as it is now. Raises BookmarkSourceError."""
+        self._require_own(pin)
+        return self._pinned(reading, pin.interval)
 
     def position(self, pin: Pin) -> str:
         """Say up to when."""
         end = pin.interval.end if pin.interval else None
         return f"before {self.by} {end:%Y-%m-%d %H:%M:%S} UTC" if end else "everything"
+
+    @property
+    def _of(self) -> str | None:
+        """What the interval is of; None for a source that does not say what it is known as."""
+        known_as = getattr(self.source, "known_as", None)
+        return known_as and f"{known_as} by {self.by!r}"
+
+    def _pinned(self, reading: Reading, interval: Interval | None) -> Pin:
+        return replace(self.source.pin(reading), interval=interval, of=self._of)
+
+    def _require_own(self, pin: Pin) -> None:
+        if pin.of and self._of and pin.of != self._of:
+            raise BookmarkSourceError(pin.of, self._of)
 
     def _end(self, reading: Reading) -> datetime:
         """Return the end of an interval that begins now: of a day that is not over, no row is read yet."""

@@ -41,6 +41,7 @@ OURS = ("url", "dbtable", "query", "user", "fetchsize", "partitioncolumn", "lowe
 CREDENTIAL = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
 CREDENTIAL_IN_URL = re.compile(rf"({CREDENTIAL.pattern})[^=&;?/]*=", re.IGNORECASE)
 SECRET_NAME = re.compile(r"[\w/+=.@-]+")
+QUERY = re.compile(r"\(.*\)\s*(?:as\s+)?([^\s()]+)\s*", re.IGNORECASE | re.DOTALL)
 DRIVERS = {"postgresql": "org.postgresql.Driver"}  # of another database, the option `driver` says it
 DIVISIBLE = (IntegralType, DateType, TimestampType)
 EXACT = (IntegralType, DecimalType)
@@ -71,6 +72,12 @@ class Jdbc:
 
     def __str__(self) -> str:
         return f"jdbc({self.table!r})"
+
+    @property
+    def known_as(self) -> str:
+        """What a bookmark says that it is of: of a query its alias, since what it selects may be mended."""
+        query = QUERY.fullmatch(self.table.strip())
+        return f"jdbc({query[1] if query else self.table!r})"
 
     def schema(self, reading: Reading) -> StructType:
         """Return the model's columns, without connecting."""

@@ -37,6 +37,11 @@ class TableSource:
         """The table's row model."""
         return self.table.model
 
+    @property
+    def known_as(self) -> str:
+        """What a bookmark says that it is of."""
+        return f"table({self.table.name!r})"
+
     def schema(self, reading: Reading) -> StructType | None:
         """Return the declared columns, or those of the table in the lake."""
         return _schema(self.table, reading)

@@ -1,9 +1,33 @@
 """Patterns of paths, as Hadoop has them: `*`, `?`, `[a-z]`, `[^a]`, `{a,b}`, and `\\` before what is meant itself."""
 
+import posixpath
 import re
 from functools import cache
 
 SPECIAL = frozenset("*?[{\\")
+# What makes Hadoop take a path for a pattern, closing brackets too.
+MARKED = re.compile(r"([*?\[\]{}\\])")
+PLACE = re.compile(r"(file:|[\w+.-]+://[^/]*)?(.*)", re.DOTALL)
+
+
+def parted(address: str) -> tuple[str, str]:
+    """Return the scheme with the bucket or host, which may be empty, and the path behind it."""
+    found = PLACE.fullmatch(address)
+    return (found[1] or "", found[2]) if found else ("", address)
+
+
+def normal(address: str) -> str:
+    """Return the one way to write a path or pattern: without `.`, `..`, and slashes too many."""
+    place, path = parted(address)
+    if not path:
+        return address
+    root = "/" if place or path.startswith("/") else ""
+    return place + root + posixpath.normpath(path).lstrip("/")
+
+
+def literal(path: str) -> str:
+    """Return the pattern that takes a path letter by letter."""
+    return MARKED.sub(r"\\\1", path)
 
 
 def literal_part(where: str) -> str:

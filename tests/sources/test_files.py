@@ -1,6 +1,7 @@
 import gzip
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -10,8 +11,9 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql.types import TimestampType
 
-from framework.batch import FilePin
-from framework.errors import DeclarationError, HeaderMismatchError, LandingError, PinVanishedError
+from framework.batch import FilePin, Pin
+from framework.errors import DeclarationError, FileNameError, HeaderMismatchError, LandingError, PinVanishedError
+from framework.session import derive
 from framework.sources import Reading, files
 from framework.sources.files import Files, Format
 from framework.tables import Lake, RowModel
@@ -237,6 +239,97 @@ def test_what_lands_after_the_pin_is_not_read_whatever_characters_its_name_has(l
     write(landing / "cities" / "b.csv", "id,name,area\n2,Bonn,\n")
 
     assert values(CSV.read(reading, pin), "id") == [(1,)]
+
+
+ODD = (
+    "a[1].csv", "b.csv", "q?.csv", "*.csv", "b\\s.csv", "{k,j}.csv", "x%20y.csv", "a,b.csv", " a b.csv", "#x.csv",
+    "ü→.csv", "[a-z]/d{1}/e.csv", "[a-z]/b.csv", "d:e/f.csv", "%5B.csv", "\\[.csv", "new\nline.csv", "~^!$&'\".csv",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "text"])
+def test_a_file_is_read_once_whatever_characters_its_name_has(landing: Path, reading: Reading, format: Format) -> None:
+    text = {"csv": "line\n{}\n", "json": '{{"line": "{}"}}\n', "text": "{}\n"}[format]
+    for number, name in enumerate(ODD):
+        write(landing / "lines" / name, text.format(f"n{number:02}"))
+    source = files("lines", Line, format=format)
+    pin = source.pin(reading)
+
+    # fmt: off
+    assert [line for (line,) in values(source.read(reading, pin), "line")] == [
+        "n00", "n01", "n02", "n03", "n04", "n05", "n06", "n07", "n08", "n09", "n10", "n11", "n12", "n13", "n14", "n15",
+        "n16", "n17",
+    ]
+    # fmt: on
+    for number in (0, 3, 4, 5, 11):  # a pattern that is alone is looked up in another way
+        (only,) = (file for file in pin.files if file.path == f"file:{landing}/lines/{ODD[number]}")
+        assert values(source.read(reading, Pin(files=(only,))), "line") == [(f"n{number:02}",)]
+
+
+def test_parquet_files_are_read_once_whatever_characters_their_names_have(landing: Path, reading: Reading) -> None:
+    for number, name in enumerate(("a[1].parquet", "b.parquet", "{c}.parquet")):
+        duckdb.sql(f"COPY (SELECT 'n{number}' AS line) TO '{landing}/cities/{name}' (FORMAT parquet)")
+    source = files("cities", Line, format="parquet")
+
+    assert values(source.read(reading, source.pin(reading)), "line") == [("n0",), ("n1",), ("n2",)]
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+@pytest.mark.parametrize("name", ["a:b.csv", os.fsdecode(b"\xff.csv"), "d:e/[1].csv"], ids=ascii)
+def test_a_file_that_hadoop_cannot_open_by_its_name_is_named(
+    landing: Path, reading: Reading, name: str, format: Format
+) -> None:
+    write(landing / "cities" / name, OSLO)
+
+    with pytest.raises(FileNameError) as refused:
+        files("cities", City, format=format).pin(reading)
+
+    assert refused.value.path == f"file:{landing}/cities/{name}".replace("\udcff", "\\udcff")
+    assert str(refused.value).encode()
+
+
+def test_a_path_that_is_written_in_another_way_names_the_same_files(landing: Path, reading: Reading) -> None:
+    write(landing / "cities" / "a.csv", OSLO)
+    expected = (FilePin(f"file:{landing}/cities/a.csv", 26, CSV.pin(reading).files[0].modified_at),)
+
+    for path in (
+        "cities/",
+        "./cities",
+        "towns/../cities",
+        "cities//.",
+        f"/{landing}/cities",
+        f"file://{landing}/cities",
+    ):
+        assert files(path, City, format="csv").pin(reading).files == expected, path
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "pathGlobFilter",
+        "modifiedBefore",
+        "MODIFIEDAFTER",
+        "ignoreCorruptFiles",
+        "ignoremissingfiles",
+        "ignoreExtension",
+    ],
+)
+def test_an_option_by_which_spark_leaves_files_out_is_refused(option: str) -> None:
+    options: dict[str, Any] = {option: "x"}
+    with pytest.raises(DeclarationError, match=option.lower()) as refused:
+        files("cities", City, format="json", **options)
+
+    assert refused.value.subject == "files('cities')"
+
+
+def test_a_broken_file_is_an_error_though_the_session_ignores_such(landing: Path, reading: Reading) -> None:
+    write(landing / "cities" / "a.parquet", "no parquet")
+    session = derive(reading.lake.spark, {"spark.sql.files.ignoreCorruptFiles": "true"})
+    there = replace(reading, lake=replace(reading.lake, spark=session))
+    source = files("cities", Line, format="parquet")
+
+    with pytest.raises(Exception, match=r"a\.parquet"):
+        source.read(there, source.pin(there)).collect()
 
 
 def test_a_pinned_file_that_is_gone_or_rewritten_is_named(landing: Path, reading: Reading) -> None:

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,23 @@ def test_a_date_may_be_in_the_folders_and_has_to_be_one(reading: Reading) -> Non
     Path(reading.landing, "lines/2013/02/28/7.txt").unlink()
     with pytest.raises(LandingError):
         _source(dated="{yyyy}/{MM}/{dd}/{HH}.").news(reading, _read())
+
+
+def test_a_date_is_looked_for_below_the_sources_own_path(reading: Reading) -> None:
+    landing = Path(reading.landing, "2020-05-05")
+    (landing / "2021-06").mkdir(parents=True)
+    for name in ("2024-02.txt", "2023-07.txt"):
+        (landing / "2021-06" / name).write_text("one\n")
+    there = replace(reading, landing=str(landing))
+
+    def found(path: str) -> list[str]:
+        made = incremental(files(path, Line, format="text"), dated="{yyyy}-{MM}")
+        assert isinstance(made, IncrementalFiles)
+        pin = made.within(there, Interval(_utc(2023, 1, 1), _utc(2025, 1, 1)))
+        return [Path(file.path).name for file in pin.files] if pin else []
+
+    assert found("2021-06") == found("2021-06/*") == found(f"file:{landing}/2021-06") == ["2023-07.txt", "2024-02.txt"]
+    assert found("2021-06/2024-02.txt") == ["2024-02.txt"]  # of a path that is one file, its name
 
 
 def test_a_file_that_was_rewritten_since_is_told_and_not_read_again(reading: Reading) -> None:

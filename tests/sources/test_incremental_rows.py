@@ -1,18 +1,21 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from framework.batch import Interval, Pin
-from framework.errors import DeclarationError
+from framework.errors import BookmarkSourceError, DeclarationError
+from framework.pipeline import Job, extract, load
 from framework.session import derive
-from framework.sources import Reading, incremental, table
+from framework.sources import Reading, incremental, jdbc, table
 from framework.sources.incremental import IncrementalRows
 from framework.sources.source import Bookmark, News
-from framework.tables import Lake, RowModel, Table
-from tests.delta import given
+from framework.tables import Lake, RowModel, Table, append
+from tests.delta import given, rows_of
+from tests.runs import run_in
 
 
 class Order(RowModel):
@@ -22,6 +25,7 @@ class Order(RowModel):
 
 
 ORDERS = Table("bronze.orders", Order)
+OF = "table('bronze.orders') by 'updated_at'"
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -63,12 +67,12 @@ def _up_to(end: datetime) -> Pin:
 def test_at_first_all_rows_before_now_are_new_and_then_those_since(lake: Lake) -> None:
     _orders(lake, "1999-01-01 00:00", "2024-01-01 11:59:59.999999", "2024-01-01 12:00", "2024-01-01 12:30")
     first = _news(lake, NOON)
-    assert first.pin == Pin(version=1, interval=Interval(None, NOON))
+    assert first.pin == Pin(version=1, interval=Interval(None, NOON), of=OF)
     assert first.notes == ()
     assert _ids(lake, first.pin) == [1, 2]
 
     second = _news(lake, NOON + 30 * MINUTE, first.pin)
-    assert second.pin == Pin(version=1, interval=Interval(NOON, NOON + 30 * MINUTE))
+    assert second.pin == Pin(version=1, interval=Interval(NOON, NOON + 30 * MINUTE), of=OF)
     assert _ids(lake, second.pin) == [3]
 
     third = _news(lake, NOON + 30 * MINUTE + timedelta(microseconds=1), second.pin)
@@ -88,7 +92,7 @@ def test_no_interval_ends_later_than_the_run_began(lake: Lake) -> None:
     _orders(lake, "2024-01-01 11:00", "2024-01-01 12:10")
     reading = Reading(lake, "nowhere", NOON + HOUR, until=NOON)
     found = _source().news(reading, Bookmark())
-    assert found.pin == Pin(version=1, interval=Interval(None, NOON))
+    assert found.pin == Pin(version=1, interval=Interval(None, NOON), of=OF)
     assert _source().news(reading, Bookmark(found.pin)) == News(None, "nothing")
 
 
@@ -100,7 +104,7 @@ def test_a_row_that_is_late_by_less_than_the_lag_is_read_and_those_before_it_aga
     # Over midnight, 15 minutes before where the last batch ended.
     _orders(lake, "2023-12-31 23:54:59", "2023-12-31 23:55", begin=4)
     second = _news(lake, midnight + 20 * MINUTE, first.pin, source)
-    assert second.pin == Pin(version=2, interval=Interval(utc("2023-12-31 23:55"), midnight + 20 * MINUTE))
+    assert second.pin == Pin(version=2, interval=Interval(utc("2023-12-31 23:55"), midnight + 20 * MINUTE), of=OF)
     assert _ids(lake, second.pin) == [2, 3, 5]
     assert _news(lake, midnight + 20 * MINUTE, second.pin, source) == News(None, "nothing")
 
@@ -150,7 +154,9 @@ def test_of_a_day_that_is_not_over_no_row_is_read(lake: Lake) -> None:
     given(lake, ORDERS, ", ".join(days))
     source = _source("day")
     first = _news(lake, utc("2024-01-02 15:00"), source=source)
-    assert first.pin == Pin(version=1, interval=Interval(None, utc("2024-01-02 00:00")))
+    assert first.pin == Pin(
+        version=1, interval=Interval(None, utc("2024-01-02 00:00")), of="table('bronze.orders') by 'day'"
+    )
     reading = Reading(lake, "nowhere", NOON)
     assert [row["id"] for row in source.read(reading, first.pin).collect()] == [1]
     assert _news(lake, utc("2024-01-02 23:59"), first.pin, source) == News(None, "nothing")
@@ -163,11 +169,11 @@ def test_the_rows_of_a_past_interval_and_of_a_pin_that_is_gone(lake: Lake) -> No
     _orders(lake, "2024-01-01 10:00", "2024-01-01 11:00", "2024-01-01 12:00")
     interval, reading = Interval(NOON - HOUR, NOON), Reading(lake, "nowhere", NOON)
     past = _source().within(reading, interval)
-    assert past == Pin(version=1, interval=interval)
+    assert past == Pin(version=1, interval=interval, of=OF)
     assert _ids(lake, past) == [2]
     _orders(lake, "2024-01-01 11:30", begin=4)
     again = _source().pin_again(reading, past)
-    assert again == Pin(version=2, interval=interval)
+    assert again == Pin(version=2, interval=interval, of=OF)
     assert _ids(lake, again) == [2, 4]
     assert _source().position(again) == "before updated_at 2024-01-01 12:00:00 UTC"
 
@@ -179,3 +185,64 @@ def test_a_column_that_tells_no_time_is_refused(lake: Lake, column: str) -> None
     with pytest.raises(DeclarationError) as refused:
         undeclared.news(Reading(lake, "nowhere", NOON), Bookmark())
     assert refused.value.subject == f"incremental(..., by='{column}')"
+
+
+class Event(RowModel):
+    id: int
+    at: datetime
+    seen_at: datetime
+
+
+FIRST, SECOND, OUT = Table("raw.first", Event), Table("raw.second", Event), Table("bronze.events", Event)
+
+
+def _events(source: Table, by: str = "at", name: str = "events") -> Job:
+    raw = extract(raw=incremental(table(source), by=by))
+    return Job(name, [raw, load(raw, into=OUT, write=append())])
+
+
+def test_a_bookmark_of_another_table_or_column_is_refused_and_a_job_of_a_new_name_reads_all(
+    lake: Lake, tmp_path: Path
+) -> None:
+    long_ago, lately = "TIMESTAMPTZ '2023-01-01 00:00:00+00'", "TIMESTAMPTZ '2023-12-01 00:00:00+00'"
+    given(lake, FIRST, f"(1, {long_ago}, {lately}), (2, {lately}, {lately})")
+    given(lake, SECOND, f"(3, {long_ago}, {lately}), (4, {lately}, {lately})")
+    run_in(lake, _events(FIRST), tmp_path)
+
+    for other, ours in (
+        (_events(SECOND), "table('raw.second') by 'at'"),
+        (_events(FIRST, by="seen_at"), "table('raw.first') by 'seen_at'"),
+    ):
+        with pytest.raises(BookmarkSourceError) as refused:
+            run_in(lake, other, tmp_path, NOON + HOUR)
+        assert (refused.value.theirs, refused.value.ours) == ("table('raw.first') by 'at'", ours)
+    assert rows_of(lake, OUT, "id") == [(1,), (2,)]
+
+    given(lake, FIRST, "(5, TIMESTAMPTZ '2024-01-01 12:30:00+00', TIMESTAMPTZ '2024-01-01 12:30:00+00')")
+    run_in(lake, _events(FIRST), tmp_path, NOON + HOUR)
+    run_in(lake, _events(SECOND, name="more"), tmp_path, NOON + HOUR)
+    assert rows_of(lake, OUT, "id") == [(1,), (2,), (3,), (4,), (5,)]
+
+
+def test_a_pin_of_another_table_is_neither_read_nor_pinned_again_and_one_of_before_it_was_kept_is(lake: Lake) -> None:
+    _orders(lake, "2024-01-01 10:00")
+    reading = Reading(lake, "nowhere", NOON)
+    foreign = replace(_up_to(NOON), of="table('bronze.others') by 'updated_at'")
+    for act in (_source().read, _source().pin_again):
+        with pytest.raises(BookmarkSourceError):
+            act(reading, foreign)
+    assert _ids(lake, _up_to(NOON)) == [1]
+    assert _source().pin_again(reading, _up_to(NOON)) == Pin(version=1, interval=Interval(None, NOON), of=OF)
+
+
+@pytest.mark.parametrize(
+    ("of", "known_as"),
+    [
+        ("sales.orders", "jdbc('sales.orders')"),
+        ("(SELECT * FROM sales.orders WHERE total > (1)) AS dear_orders", "jdbc('dear_orders')"),
+        ("(SELECT *\nFROM sales.orders) dear ", "jdbc('dear')"),
+        ("(SELECT * FROM sales.orders)", "jdbc('(SELECT * FROM sales.orders)')"),
+    ],
+)
+def test_the_bookmark_of_a_database_says_the_table_or_the_alias_of_the_query(of: str, known_as: str) -> None:
+    assert jdbc("jdbc:postgresql://shop.example/shop", of, Event, user="etl").known_as == known_as

@@ -1,6 +1,6 @@
 import pytest
 
-from framework.storage.pattern import literal_part, matches
+from framework.storage.pattern import literal, literal_part, matches, normal
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,37 @@ def test_a_hidden_folder_is_taken_only_where_it_is_named_letter_by_letter(patter
 )
 def test_the_literal_part_ends_before_the_first_special_character(pattern: str, folders: str) -> None:
     assert literal_part(pattern) == folders
+
+
+@pytest.mark.parametrize(
+    ("written", "normal_form"),
+    [
+        ("/in/orders", "/in/orders"),
+        ("/in/./orders", "/in/orders"),
+        ("/in/a/../orders/", "/in/orders"),
+        ("//in//orders", "/in/orders"),
+        ("/../in", "/in"),
+        ("/", "/"),
+        ("in/./orders", "in/orders"),
+        ("/in/*/[a-z]?.csv", "/in/*/[a-z]?.csv"),
+        ("file:/in/./a.csv", "file:/in/a.csv"),
+        ("file:///in//a.csv", "file:/in/a.csv"),
+        ("s3://bucket/./in/a/../b*/", "s3://bucket/in/b*"),
+        ("s3://bucket", "s3://bucket"),
+        ("s3://bucket/", "s3://bucket/"),
+        ("hdfs://name:8020//in", "hdfs://name:8020/in"),
+        ("hdfs:///in/.", "hdfs:///in"),
+        ("/in/a://b", "/in/a:/b"),
+    ],
+)
+def test_there_is_one_way_to_write_a_path(written: str, normal_form: str) -> None:
+    assert normal(written) == normal_form
+    assert normal(normal_form) == normal_form
+
+
+@pytest.mark.parametrize("path", ["/in/a[1].csv", "/in/{a,b}.csv", r"/in/\*?.csv", "/in/[^a]/b", "/in/a 100%20#é,.csv"])
+def test_the_pattern_of_a_path_takes_this_path_only(path: str) -> None:
+    assert matches(literal(path), path)
+    assert not [
+        other for other in ("/in/a1.csv", "/in/a.csv", "/in/xy.csv", "/in/b/b") if matches(literal(path), other)
+    ]
