@@ -8,7 +8,7 @@ LakegateError
 │   ├── UnknownJobError · JobImportError · ForeignJobsError
 │   ├── UnknownEnvironmentError · SettingError
 │   ├── UnknownParameterError · ParameterValueError · MissingParameterError
-│   └── FileExistsRefusedError · NotAProjectError · NotIncrementalError
+│   └── FileExistsRefusedError · NotAProjectError · NotIncrementalError · UnansweredError
 ├── JobError (2)                    how a job is written
 │   ├── UnknownFrameError · DuplicateFrameError · UnusedFrameError · CycleError
 │   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError · UnsafeLoadError
@@ -18,7 +18,8 @@ LakegateError
 │   ├── ExpectationFailedError · FrameMismatchError
 │   └── NullKeyError · DuplicateKeyError · SequenceError · UntouchedSliceError
 ├── TableError (1)                  what a table in the lake is
-│   └── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
+│   ├── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
+│   └── UnreadableTableError
 ├── StateError (1)                  what earlier runs left
 │   ├── PlanChangedError · PinVanishedError · BookmarkSourceError · LostPlanError · DamagedStateError
 │   ├── UnknownRunError · RestoredTableError
@@ -107,6 +108,17 @@ class NotIncrementalError(UsageError, ValueError):
         super().__init__(
             f"Job {job!r} has no incremental source, so --continuous would read everything again and again. Read "
             "incremental(...) or changes(...), or let a scheduler start it."
+        )
+
+
+class UnansweredError(UsageError, RuntimeError):  # typer would take an EOFError for its own
+    """A command asked, and nobody can answer: its standard input is closed."""
+
+    def __init__(self, question: str) -> None:
+        self.question = question
+        super().__init__(
+            f"Nothing was changed: nobody answered {question!r}, since the standard input is closed. Where nobody can "
+            "answer, say --yes."
         )
 
 
@@ -445,6 +457,18 @@ class ChangesMissingError(TableError, LookupError):
         )
 
 
+class UnreadableTableError(TableError, OSError):
+    """The log of a table names files that cannot be read."""
+
+    def __init__(self, table: str, version: int | None, words: str) -> None:
+        self.table, self.version, self.words = table, version, words
+        super().__init__(
+            f"Table {table!r} cannot be read as of version {version}: {words}. Where its files are gone, they were "
+            "vacuumed or removed by hand: restore them from a backup, or read a version whose files are there "
+            "(--version N, --run RUN)."
+        )
+
+
 # -- state ------------------------------------------------------------------------------------------------------------
 
 
@@ -512,12 +536,13 @@ class DamagedStateError(StateError, ValueError):
 
 
 class UnknownRunError(StateError, LookupError):
-    """No finished run of that name is known."""
+    """No finished run of that name is known; `job` is None where the name is not that of a run of any job."""
 
-    def __init__(self, job: str, run_id: str | None) -> None:
+    def __init__(self, job: str | None, run_id: str | None) -> None:
         self.job, self.run_id = job, run_id
-        what = f"Job {job!r} has no finished run" + (f" {run_id!r}" if run_id else "")
-        super().__init__(f"{what}. `lakegate runs {job}` lists what there is.")
+        whose = "No job of this project" if job is None else f"Job {job!r}"
+        what = f"{whose} has {'a' if job is None else 'no finished'} run" + ("" if run_id is None else f" {run_id!r}")
+        super().__init__(f"{what}. `{' '.join(filter(None, ['lakegate runs', job]))}` lists what there is.")
 
 
 class RestoredTableError(StateError, RuntimeError):
@@ -533,7 +558,7 @@ class RestoredTableError(StateError, RuntimeError):
 
 
 class BackfillRefusedError(StateError, ValueError):
-    """A job cannot be run over a past interval as it is written."""
+    """A job cannot be run over a past interval as it is written, or as its last run left it."""
 
     def __init__(self, job: str, reason: str) -> None:
         self.job = job

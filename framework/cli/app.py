@@ -117,7 +117,7 @@ def table(
     name: Annotated[str, typer.Argument(metavar="NAME", help="database.table")],
     run: Annotated[str | None, typer.Option(metavar="RUN", help="as this run, or a job's latest one, left it")] = None,
     version: Annotated[int | None, typer.Option(help="as of this version")] = None,
-    limit: Annotated[int, typer.Option(help="how many rows")] = 20,
+    limit: Annotated[int, typer.Option(help="how many rows", min=0)] = 20,
     env: Environment = "local",
     set: Overrides = None,
 ) -> None:

@@ -14,8 +14,23 @@ if TYPE_CHECKING:
     from framework.cli.project import Project
     from framework.pipeline import Job
 
-From = Annotated[datetime | None, typer.Option("--from", help="where the interval begins, UTC")]
-To = Annotated[datetime | None, typer.Option("--to", help="where it ends, UTC; this moment is not part of it")]
+
+def moment(text: str) -> datetime:
+    """Return the time that was typed; without a zone it is UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: use YYYY-MM-DD or YYYY-MM-DDTHH:MM") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+From = Annotated[
+    datetime | None, typer.Option("--from", parser=moment, metavar="TIME", help="where the interval begins, UTC")
+]
+To = Annotated[
+    datetime | None,
+    typer.Option("--to", parser=moment, metavar="TIME", help="where it ends, UTC; this moment is not part of it"),
+]
 By = Annotated[str | None, typer.Option("--by", metavar="UNIT", help="slices: year, month, week, day or hour")]
 OnlyLoad = Annotated[
     list[str] | None, typer.Option("--only-load", metavar="LOAD", help="only this load; may be repeated")
@@ -66,7 +81,7 @@ def backfill_job(
         else:
             assert start_at is not None
             assert end_at is not None
-            asked = begin_backfill(work, _utc(start_at), _utc(end_at), by=by, only_loads=only_load or ())
+            asked = begin_backfill(work, start_at, end_at, by=by, only_loads=only_load or ())
         typer.echo(f"Backfill {asked.backfill_id}; if it is interrupted: --resume {asked.backfill_id}")
         ran = backfill(work, asked, done)
     typer.echo(f"{asked.backfill_id}: {ran} slices done; the bookmark of {job.name} stays where it was")
@@ -84,7 +99,3 @@ class BackfillCommands(JobCommands):
         ("resume", None, Resume),
     )
     call = staticmethod(backfill_job)
-
-
-def _utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

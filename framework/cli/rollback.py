@@ -6,6 +6,7 @@ import typer
 
 from framework.cli import project
 from framework.cli.start import clock, start
+from framework.errors import UnansweredError
 
 
 def roll_back(name: str, to: str, environment: str, overrides: Sequence[str], *, dry_run: bool, yes: bool) -> None:
@@ -27,6 +28,15 @@ def roll_back(name: str, to: str, environment: str, overrides: Sequence[str], *,
             typer.echo("Nothing was changed (--dry-run).")
             return
         if not yes:
-            typer.confirm("Go back?", abort=True)
+            _confirm("Go back?")
         rollback(work, intent)
     typer.echo(f"{name} is where run {intent.run_id} left it. `lakegate run {name}` goes on from there.")
+
+
+def _confirm(question: str) -> None:
+    try:
+        typer.confirm(question, abort=True)
+    except typer.Abort as refused:
+        if isinstance(refused.__context__, EOFError):
+            raise UnansweredError(question) from None
+        raise

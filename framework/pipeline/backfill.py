@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from framework.batch import Interval, Publication
+from framework.batch import Interval, Position, Publication
 from framework.errors import BackfillRefusedError, UnknownRunError, alternatives
 from framework.pipeline.job import Job
 from framework.pipeline.plan import Past, plan
@@ -17,7 +17,7 @@ from framework.pipeline.rollback import finish_rollback
 from framework.pipeline.work import BatchReport, Work
 from framework.sources.incremental import IncrementalFiles
 from framework.state import Backfill, History
-from framework.state.history import name
+from framework.state.history import name, positions
 from framework.tables import Lake
 
 By = Literal["year", "month", "week", "day", "hour"]
@@ -52,7 +52,7 @@ def require_backfill(job: Job, only_loads: Sequence[str]) -> tuple[str, ...]:
 def begin_backfill(
     work: Work, start: datetime, end: datetime, *, by: By | None = None, only_loads: Sequence[str] = ()
 ) -> Backfill:
-    """Write down what is asked for. Raises BackfillRefusedError."""
+    """Write down what is asked for. Raises BackfillRefusedError, also while a batch of the job is open."""
     loads = require_backfill(work.job, only_loads)
     if start >= end:
         raise BackfillRefusedError(
@@ -60,9 +60,10 @@ def begin_backfill(
         )
     if by is not None and by not in get_args(By):
         raise BackfillRefusedError(work.job.name, f"--by is {by!r} and must be one of {', '.join(get_args(By))}")
+    history = _without_an_open_batch(work)
     backfill_id = work.run_id(work.clock(), of=f"{work.job.name}@backfill")
-    asked = Backfill(backfill_id, start, end, by, loads, dict(work.parameters))
-    History(work.lake, work.job.name).backfills.create(backfill_id, asked)
+    asked = Backfill(backfill_id, start, end, by, loads, dict(work.parameters), history.epoch)
+    history.backfills.create(backfill_id, asked)
     return asked
 
 
@@ -77,8 +78,13 @@ def find_backfill(lake: Lake, job: Job, backfill_id: str) -> Backfill:
 
 
 def backfill(work: Work, asked: Backfill, done: Callable[[BatchReport], None] = lambda report: None) -> int:
-    """Run the slices that are not done yet, and return how many there were; a slice without input is left out."""
-    finish_rollback(work)
+    """Run the slices that are not done yet, and return how many there were; a slice without input is left out.
+
+    Raises BackfillRefusedError while a batch of the job is open, or where the job was rolled back since.
+    """
+    if _without_an_open_batch(work).epoch != asked.epoch:
+        reason = f"a rollback came after {asked.backfill_id} was begun, and ended it; begin a new one"
+        raise BackfillRefusedError(work.job.name, reason)
     ran = 0
     for interval in slices(asked):
         history, reading = History(work.lake, asked.backfill_id), work.reading()
@@ -96,15 +102,32 @@ def backfill(work: Work, asked: Backfill, done: Callable[[BatchReport], None] = 
         )
         done(work.batch(history, reading, planned))
         ran += 1
-    _publish(work, asked)
+    _publish(work, asked, ran)
     return ran
+
+
+def _without_an_open_batch(work: Work) -> History:
+    """Return the job's history, a begun rollback finished. Raises BackfillRefusedError while a batch is open.
+
+    A batch that was interrupted is half in: what a backfill published now would show that half, and what the batch
+    publishes when it is taken up would hide the backfill.
+    """
+    finish_rollback(work)
+    history = History(work.lake, work.job.name)
+    if opened := history.open_position():
+        reason = f"its batch {opened} was interrupted; finish it with `lakegate run {work.job.name}`, then backfill"
+        raise BackfillRefusedError(work.job.name, reason)
+    return history
 
 
 def slices(asked: Backfill) -> Iterator[Interval]:
     """Cut the interval at the beginnings of years, months, weeks (Mondays), days or hours, all UTC."""
     start = asked.start
     while start < asked.end:
-        end = min(_next(start, asked.by), asked.end) if asked.by else asked.end
+        try:
+            end = min(_next(start, asked.by), asked.end) if asked.by else asked.end
+        except (OverflowError, ValueError):  # behind the year 9999 there is none to cut at
+            end = asked.end
         yield Interval(start, end)
         start = end
 
@@ -121,19 +144,34 @@ def _next(start: datetime, by: str) -> datetime:
     return begin + STEPS[by]
 
 
-def _publish(work: Work, asked: Backfill) -> None:
-    """Publish what the backfill left beside the job's last batch, so that the latest view has it."""
-    ours, history = History(work.lake, asked.backfill_id), History(work.lake, work.job.name)
+def _publish(work: Work, asked: Backfill, ran: int) -> None:
+    """Publish what the backfill left beside the job's last finished batch, so that the latest view has it.
+
+    Only what is newer than that view: the job may have gone on since the slices ran, also while the backfill stood
+    still. One that had nothing left to do, and has published before, has nothing new.
+    """
+    history = History(work.lake, work.job.name)
+    if not ran and _is_published(history, asked):
+        return
     try:
-        left = ours.latest()
+        left = History(work.lake, asked.backfill_id).latest()
     except UnknownRunError:
         return
-    newest = history.newest()
-    tables: Mapping[str, int] = left.tables
-    if newest is None:
-        return
+    seen: Mapping[str, int] = {}
     with suppress(UnknownRunError):
-        tables = {**history.latest().tables, **tables}
-    number = sum(found.startswith(f"{name(newest)}-") for found in history.published.names()) + 1
-    seen = Publication(work.job.name, asked.backfill_id, newest, left.started_at, work.clock(), tables)
-    history.published.create(f"{name(newest)}-{number:06}", seen)
+        seen = history.latest().tables
+    newer = {table: version for table, version in left.tables.items() if version > seen.get(table, -1)}
+    if not newer:
+        return
+    beside = max((p for p in positions(history.published) if p.epoch == asked.epoch), default=Position(asked.epoch, 0))
+    number = sum(found.startswith(f"{name(beside)}-") for found in history.published.names()) + 1
+    view = {**seen, **newer}
+    now = Publication(work.job.name, asked.backfill_id, beside, left.started_at, work.clock(), view)
+    history.published.create(f"{name(beside)}-{number:06}", now)
+
+
+def _is_published(history: History, asked: Backfill) -> bool:
+    try:
+        return bool(history.run(asked.backfill_id))
+    except UnknownRunError:
+        return False

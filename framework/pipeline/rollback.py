@@ -43,14 +43,13 @@ def plan_rollback(work: Work, run_id: str) -> tuple[Rollback, tuple[Step, ...]]:
     lake, job = work.lake, work.job.name
     latest = history.latest().tables
     targets = {table: kept.tables.get(table, 0) for table in latest if lake.exists(table)}
-    steps, reasons = [], []
-    if kept.position.epoch == history.epoch and kept.position == history.newest():
+    steps = [Step(table, int(lake.snapshot(table).version()), target) for table, target in targets.items()]
+    reasons = []
+    if kept.position == history.newest() and all(step.version == step.target for step in steps):
         reasons.append("it is the newest: there is nothing to undo")
     elif history.origin(Position(history.epoch, kept.position.batch)) != history.origin(kept.position):
         reasons.append("an earlier rollback has undone it")
     for table, target in targets.items():
-        version = int(lake.snapshot(table).version())
-        steps.append(Step(table, version, target))
         reasons += [f"{table}: {reason}" for reason in _against(lake, job, table, target)]
     if reasons:
         raise RollbackRefusedError(job, run_id, reasons)
@@ -94,13 +93,26 @@ def _against(lake: Lake, job: str, table: str, target: int) -> Iterator[str]:
     """Say what speaks against taking a table back to a version."""
     if reason := can_restore(lake, table, target):
         yield reason
-    others = {
-        f"{commit.notes.get('job') or 'somebody else'} ({commit.operation.lower()}, version {commit.version})"
-        for commit in commits_since(lake, table, target)
-        if commit.notes.get("job") != job and commit.operation not in HARMLESS and commit.changes_data
-    }
-    if others:
+    if others := _others(lake, job, table, target):
         yield f"others have committed to it since: {', '.join(sorted(others))}"
+
+
+def _others(lake: Lake, job: str, table: str, target: int) -> frozenset[str]:
+    """Return the commits of others since a version whose rows the table holds.
+
+    A RESTORE, by hand or the job's own, brings no rows: the table holds what the version held that it went back to.
+    """
+    now = frozenset[str]()
+    held = {target: now}
+    for commit in commits_since(lake, table, target):
+        who = commit.notes.get("job")
+        if commit.operation == "RESTORE" and who in (None, job):
+            if commit.restored is not None:
+                now = frozenset() if commit.restored < target else held.get(commit.restored, now)
+        elif who != job and commit.operation not in HARMLESS and commit.changes_data:
+            now |= {f"{who or 'somebody else'} ({commit.operation.lower()}, version {commit.version})"}
+        held[commit.version] = now
+    return now
 
 
 def _apps(lake: Lake, job: str, table: str) -> Sequence[str]:

@@ -91,13 +91,13 @@ def _round(
         try:
             planned = plan(work.job, reading, history, run_id, work.parameters, replan=replan, guard=work.guard)
         except Exception as error:
-            work.refused(history, reading.started_at, error)
+            work.refused(history, run_id, reading.started_at, error)
             raise
         if planned.plan is None:
             log.event("nothing_new", job=work.job.name)
             return list(planned.notes)
         finished(work.batch(history, reading, planned))
-        run_id, replan = planned.plan.run_id, False
+        replan = False
         if work.job.incremental is None or stopping():
             return []
 

@@ -115,10 +115,14 @@ class Work:
         log.event("batch_finished", **event, seconds=round(seconds, 1))
         return BatchReport(plan, attempt, planned.resumed, tuple(stages), (*planned.notes, *checked.notes), seconds)
 
-    def refused(self, history: History, at: datetime, error: Exception) -> None:
-        """Log an attempt that came to no batch."""
-        plan = Plan(self.job.name, self.run_id(at), history.next(), at, "", ())
-        self._log(self._row(history, plan, 1, at)("failed", error, []))
+    def refused(self, history: History, run_id: str, at: datetime, error: Exception) -> None:
+        """Log a run that came to no attempt, as attempt 0 of the batch that it was about."""
+        try:
+            about = history.open_position() or history.next()
+        except LakegateError:  # what cannot be read now may be what the run was refused for
+            about = history.next()
+        plan = Plan(self.job.name, run_id, about, at, "", ())
+        self._log(self._row(history, plan, 0, at)("failed", error, []))
 
     def _loads(self, history: History, plan: Plan) -> tuple[str, ...]:
         """Return the loads of a batch: in a backfill those that it was planned for, else all that the job has.

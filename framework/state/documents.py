@@ -3,6 +3,7 @@
 Each is written whole. But for a lease's heartbeat none is changed: what is decided is put there if it is absent.
 """
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -17,13 +18,17 @@ AT_ONCE = 16
 
 
 class Documents(Generic[Document]):
-    """The documents of one kind in one folder, each under a name."""
+    """The documents of one kind in one folder, each under a name.
 
-    def __init__(self, lake: Lake, folder: str, kind: type[Document]) -> None:
+    `named` is what their names look like: a file of another name, such as a copy that somebody made, is none of them.
+    """
+
+    def __init__(self, lake: Lake, folder: str, kind: type[Document], named: str = ".+") -> None:
         self._storage = lake.storage
         self.folder = f"{lake.root.rstrip('/')}/_lakegate/{folder}"
         self._what = folder.split("/")[0]
         self._kind = TypeAdapter(kind)
+        self._named = re.compile(rf"({named})\.json")
 
     def load(self, name: str) -> Document | None:
         """Return a document, None where there is none. Raises DamagedStateError where it is not of its kind."""
@@ -58,8 +63,8 @@ class Documents(Generic[Document]):
 
     def names(self) -> list[str]:
         """Return the names that there are, sorted."""
-        found = self._storage.names(self.folder)
-        return sorted(name.removesuffix(".json") for name in found if name.endswith(".json"))
+        found = map(self._named.fullmatch, self._storage.names(self.folder))
+        return sorted(named[1] for named in found if named)
 
     def path(self, name: str) -> str:
         """Return where a document is."""

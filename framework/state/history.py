@@ -12,7 +12,7 @@ A batch is open from its plan until it is published or withdrawn. A rollback beg
 up to one of an older epoch; so the batches that count are found by going back from the newest.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -21,10 +21,11 @@ from typing import Any
 from framework.batch import FilePin, Plan, Position, Publication
 from framework.errors import DamagedStateError, LostPlanError, UnknownRunError
 from framework.state.documents import Documents
-from framework.state.run_log import LoggedRun
+from framework.state.run_log import LOGGED_AT_MOST, LoggedRun
 from framework.tables import Lake
 
 LEDGER_EVERY = 100
+BATCH = r"\d{4,}-\d{10}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """What a backfill was asked for: a past interval (UTC), its slices, the loads, the run parameters."""
+    """What a backfill was asked for, in which epoch: a past interval (UTC), its slices, the loads, the parameters."""
 
     backfill_id: str
     start: datetime
@@ -68,6 +69,7 @@ class Backfill:
     by: str | None
     loads: tuple[str, ...]
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,14 @@ class History:
 
     def __init__(self, lake: Lake, job: str) -> None:
         self.job = job
-        self.plans = Documents(lake, f"plans/{job}", Plan)
-        self.attempts = Documents(lake, f"attempts/{job}", Attempt)
-        self.withdrawn = Documents(lake, f"withdrawn/{job}", Withdrawn)
-        self.published = Documents(lake, f"published/{job}", Publication)
-        self.rollbacks = Documents(lake, f"rollbacks/{job}", Rollback)
-        self.backfills = Documents(lake, f"backfills/{job}", Backfill)
-        self._ledgers = Documents(lake, f"ledgers/{job}", Ledger)
+        self._lake = lake
+        self.plans = Documents(lake, f"plans/{job}", Plan, BATCH)
+        self.attempts = Documents(lake, f"attempts/{job}", Attempt, rf"{BATCH}-\d+")
+        self.withdrawn = Documents(lake, f"withdrawn/{job}", Withdrawn, BATCH)
+        self.published = Documents(lake, f"published/{job}", Publication, rf"{BATCH}(-\d{{6}})?")
+        self.rollbacks = Documents(lake, f"rollbacks/{job}", Rollback, r"\d{4,}")
+        self.backfills = Documents(lake, f"backfills/{job}", Backfill, rf"{job}@backfill-.+")
+        self._ledgers = Documents(lake, f"ledgers/{job}", Ledger, BATCH)
 
     @cached_property
     def epochs(self) -> dict[int, Rollback]:
@@ -168,11 +171,21 @@ class History:
             raise UnknownRunError(self.job, None)
         return found
 
-    def unlogged(self, rows: Iterable[LoggedRun]) -> list[Attempt]:
-        """Return the attempts that no row of the run log tells of: killed, or still running; newest first."""
-        told = {(row.epoch, row.batch, row.attempt) for row in rows if row.backfill is None}
-        attempts = self.attempts.load_all(self.attempts.names())
-        return [a for a in reversed(attempts) if (a.position.epoch, a.position.batch, a.number) not in told]
+    def unlogged(self, rows: Sequence[LoggedRun]) -> list[Attempt]:
+        """Return the attempts, those of backfills too, that no row of the job's run log tells of.
+
+        They were killed, or one still runs. What came after a batch was logged as done has only published it; of what
+        is older than the oldest row, where not all rows are there, nothing is known.
+        """
+        begin = rows[-1].started_at if len(rows) >= LOGGED_AT_MOST else None
+        found = list[Attempt]()
+        for history in (self, *(History(self._lake, backfill) for backfill in self.backfills.names())):
+            ours = [row for row in rows if row.backfill == (None if history is self else history.job)]
+            told = {f"{name(Position(row.epoch, row.batch))}-{row.attempt}" for row in ours}
+            done = {Position(row.epoch, row.batch): row.attempt for row in ours if row.outcome == "done"}
+            attempts = history.attempts.load_all([each for each in history.attempts.names() if each not in told])
+            found += [each for each in attempts if each.number < done.get(each.position, each.number + 1)]
+        return [each for each in found if begin is None or each.started_at >= begin]
 
     def last_two(self) -> list[Publication]:
         """Return what the last two finished batches of the newest epoch left; fewer where there are not two."""

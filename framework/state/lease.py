@@ -49,7 +49,7 @@ class Lease:
 
     def __init__(self, lake: Lake, name: str, holder: Holder) -> None:
         self.name = name
-        self._grants = Documents(lake, f"leases/{name}", Grant)
+        self._grants = _grants(lake, name)
         self._stops = Documents(lake, f"stops/{name}", StopRequest)
         self._mine = Grant(holder, secrets.token_hex(8))
         self._number = 0
@@ -146,13 +146,31 @@ class Lease:
 
 def request_stop(lake: Lake, name: str) -> Holder | None:
     """Ask the holder of a lease to end after the batch in hand; return it, None where nobody holds the lease."""
-    grants = Documents(lake, f"leases/{name}", Grant)
+    grant = _held(lake, name)
+    if grant is None:
+        return None
+    Documents(lake, f"stops/{name}", StopRequest).create(grant.token, StopRequest(grant.token))
+    return grant.holder
+
+
+def holder_of(lake: Lake, name: str) -> Holder | None:
+    """Return who holds a lease, None where nobody does; one on another machine may be gone."""
+    grant = _held(lake, name)
+    return grant.holder if grant else None
+
+
+def _held(lake: Lake, name: str) -> Grant | None:
+    """Return the grant of a lease whose Python is not known to be gone."""
+    grants = _grants(lake, name)
     names = grants.names()
     grant = grants.load(names[-1]) if names else None
     if grant is None or grant.released or (grant.holder.is_here and not lives(grant.holder.python)):
         return None
-    Documents(lake, f"stops/{name}", StopRequest).create(grant.token, StopRequest(grant.token))
-    return grant.holder
+    return grant
+
+
+def _grants(lake: Lake, name: str) -> Documents[Grant]:
+    return Documents(lake, f"leases/{name}", Grant, r"\d{10}")
 
 
 def _name(number: int) -> str:

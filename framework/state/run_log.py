@@ -1,10 +1,12 @@
 """The run log: a row for each attempt of each batch, in the table `_lakegate.runs_<job>` of its job.
 
 The row of a batch that is done carries the batch as its transaction, so it is there once, however often the batch was
-taken up. An attempt that failed has a row of its own; one that was killed has none, and is known by its document.
+taken up. An attempt that failed has a row of its own; one that was killed has none, and is known by its document. A run
+that was refused before its batch was begun has a row of attempt 0.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import Field
 
@@ -14,6 +16,8 @@ from framework.tables import Lake, RowModel, Table, read
 from framework.tables.commit import Transaction
 from framework.tables.model import schema
 from framework.tables.prepare import prepared
+
+LOGGED_AT_MOST = 1_000
 
 
 class LoggedLoad(RowModel):
@@ -36,9 +40,9 @@ class LoggedRun(RowModel):
     """One attempt of one batch."""
 
     run_id: str
-    attempt: int
+    attempt: int = Field(description="counted from 1; 0 is a run that was refused before the batch was begun")
     epoch: int
-    batch: int
+    batch: int = Field(description="of a refused run the batch that it was about: the open one, or else the next")
     backfill: str | None = Field(description="the backfill that the batch belongs to")
     plan: str = Field(description="fingerprint of what the batch reads and of its parameters")
     parameters: str = Field(description="JSON")
@@ -69,9 +73,15 @@ def record(lake: Lake, job: str, row: LoggedRun) -> None:
 
 
 def logged(lake: Lake, job: str) -> list[LoggedRun]:
-    """Return the rows, newest first; as many as there were attempts, so not many."""
+    """Return the newest rows, newest first."""
     table = run_log(job)
     if not lake.exists(table.name):
         return []
-    found = read(lake, table).orderBy("started_at", "epoch", "batch", "attempt", ascending=False).limit(1_000).collect()
-    return [LoggedRun(**row.asDict(recursive=True)) for row in found]
+    newest_first = read(lake, table).orderBy("started_at", "epoch", "batch", "attempt", ascending=False)
+    return [_row(found.asDict(recursive=True)) for found in newest_first.limit(LOGGED_AT_MOST).collect()]
+
+
+def _row(values: dict[str, Any]) -> LoggedRun:
+    """Return a row whose times are UTC; Spark hands them over in this machine's zone, and does not say so."""
+    times = {name: values[name].astimezone(UTC) for name in ("started_at", "finished_at")}
+    return LoggedRun(**{**values, **times})

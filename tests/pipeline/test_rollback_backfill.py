@@ -1,9 +1,10 @@
 """Going back and filling the past, on a job of three tables: bronze appends, silver merges, gold follows silver."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from framework.batch import Position
 from framework.config import LandingSettings, Settings
 from framework.errors import (
     BackfillRefusedError,
+    DamagedStateError,
+    LakegateError,
     RestoredTableError,
     RollbackRefusedError,
     StaleEpochError,
@@ -29,7 +32,7 @@ from framework.pipeline.backfill import backfill, begin_backfill, find_backfill,
 from framework.pipeline.rollback import plan_rollback, rollback
 from framework.pipeline.work import Work, at_work, reading
 from framework.sources import files, incremental, table, written
-from framework.state import Backfill, History
+from framework.state import Backfill, History, Withdrawn, logged
 from framework.tables import Frame, Lake, RowModel, Table, append, read, replace, upsert
 from framework.tables import load as load_table
 from framework.tables.commit import Transaction
@@ -222,6 +225,44 @@ def test_a_table_that_was_restored_by_hand_is_noticed_before_a_batch(two_days: t
     assert [version_of(shop.lake, t) for t in (RAW, SALES, TOTALS)] == before
 
 
+def _restored_by_hand(shop: Shop, *, of: Table, to: int) -> None:
+    DeltaTable.forPath(shop.lake.spark, shop.lake.path(of.name)).restoreToVersion(to)
+
+
+@pytest.mark.parametrize("keeps", [1, 2, 3])
+def test_a_rollback_mends_a_job_whose_table_was_restored_by_hand(two_days: tuple[Shop, str, str], keeps: int) -> None:
+    shop, first, second = two_days
+    shop.land(3, (4, 40))
+    runs = [first, second, shop.run().last.plan.run_id]
+    _restored_by_hand(shop, of=SALES, to=1)
+    shop.land(4, (5, 50))
+    with pytest.raises(RestoredTableError):
+        shop.run()
+    _back(shop, runs[keeps - 1])
+    shop.run()
+    assert shop.rows() == (
+        [(1, 10), (2, 20), (2, 25), (3, 30), (4, 40), (5, 50)],
+        [(1, 10), (2, 25), (3, 30), (4, 40), (5, 50)],
+        [(date(2024, 1, 1), 10), (date(2024, 1, 2), 55), (date(2024, 1, 3), 40), (date(2024, 1, 4), 50)],
+    )
+
+
+def test_what_a_restore_by_hand_has_undone_is_nobody_s_any_more_and_what_it_brought_back_is(
+    two_days: tuple[Shop, str, str],
+) -> None:
+    shop, first, _ = two_days
+    given(shop.lake, SALES, "(8, DATE '2024-01-08', 80)")  # version 3
+    _restored_by_hand(shop, of=SALES, to=2)
+    with shop.work() as work:
+        assert plan_rollback(work, first)[1][1].version == 4
+    _restored_by_hand(shop, of=SALES, to=3)
+    with shop.work() as work, pytest.raises(RollbackRefusedError) as refused:
+        plan_rollback(work, first)
+    assert refused.value.reasons == (
+        "silver.sales: others have committed to it since: somebody else (write, version 3)",
+    )
+
+
 # -- one view over several tables -------------------------------------------------------------------------------------
 
 
@@ -334,6 +375,220 @@ def test_a_backfill_that_stopped_goes_on_by_its_id(
     )
 
 
+def _latest(shop: Shop) -> tuple[dict[str, int], str]:
+    left = History(shop.lake, "sales").latest()
+    return dict(left.tables), left.run_id
+
+
+def _resume(shop: Shop, asked: Backfill) -> int:
+    with shop.work() as work:
+        return backfill(work, find_backfill(shop.lake, work.job, asked.backfill_id))
+
+
+def _interrupt(monkeypatch: pytest.MonkeyPatch, at: str, act: Callable[[], object]) -> None:
+    """Do something that is interrupted when it reaches a point; `*` stands for the random part of a name."""
+
+    def stop(point: str) -> None:
+        if fnmatch(point, at):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fault, "reached", stop)
+    with pytest.raises(KeyboardInterrupt):
+        act()
+    monkeypatch.setattr(fault, "reached", None)
+
+
+def test_a_finished_backfill_that_is_asked_for_again_publishes_nothing_older(two_days: tuple[Shop, str, str]) -> None:
+    shop, _, _ = two_days
+    asked, _ = _fill(shop, 1, 4, "silver.sales", "gold.totals")  # the last slice is empty
+    assert _latest(shop) == ({"bronze.sales": 2, "silver.sales": 4, "gold.totals": 4}, asked.backfill_id)
+    shop.land(5, (4, 40))
+    third = shop.run().last.plan.run_id
+    assert _resume(shop, asked) == 0
+    assert _latest(shop) == ({"bronze.sales": 3, "silver.sales": 5, "gold.totals": 5}, third)
+
+
+def test_a_backfill_that_goes_on_after_a_run_publishes_what_is_newer_than_the_run_s(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, _, _ = two_days
+    loads = ("silver.sales", "gold.totals")
+    _interrupt(monkeypatch, "after commit sales@*/silver.sales", lambda: _fill(shop, 1, 2, *loads))  # silver 3
+    shop.land(5, (4, 40))
+    shop.run()
+    (begun,) = History(shop.lake, "sales").backfills.names()
+    with shop.work() as work:
+        assert backfill(work, find_backfill(shop.lake, work.job, begun)) == 1
+    assert _latest(shop) == ({"bronze.sales": 3, "silver.sales": 4, "gold.totals": 4}, begun)
+
+
+def test_a_backfill_that_stopped_before_it_was_published_is_published_when_it_goes_on(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, _, second = two_days
+    published: list[str] = []
+
+    def stop(point: str) -> None:
+        published.extend([point] * (point == "before published"))
+        if len(published) == 3:  # of two slices, and of the backfill
+            raise KeyboardInterrupt
+
+    with shop.work() as work:
+        asked = _asked(work, 1, 3, ["silver.sales", "gold.totals"])
+        monkeypatch.setattr(fault, "reached", stop)
+        with pytest.raises(KeyboardInterrupt):
+            backfill(work, asked)
+        monkeypatch.setattr(fault, "reached", None)
+    assert _latest(shop) == ({"bronze.sales": 2, "silver.sales": 2, "gold.totals": 2}, second)
+    assert _resume(shop, asked) == 0
+    assert _latest(shop) == ({"bronze.sales": 2, "silver.sales": 4, "gold.totals": 4}, asked.backfill_id)
+
+
+def test_while_a_batch_is_open_no_backfill_is_begun_and_none_goes_on(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, _, _ = two_days
+    asked, _ = _fill(shop, 1, 2, "silver.sales", "gold.totals")
+    shop.land(3, (4, 40))
+    _interrupt(monkeypatch, "after commit sales/silver.sales", shop.run)
+    with shop.work() as work:
+        for refused in (lambda: _asked(work, 1, 3, ["silver.sales"]), lambda: backfill(work, asked)):
+            with pytest.raises(BackfillRefusedError, match="batch 3 was interrupted; finish it with `lakegate run sal"):
+                refused()
+    assert History(shop.lake, "sales").backfills.names() == [asked.backfill_id]
+    third = shop.run().last.plan
+    assert _latest(shop) == ({"bronze.sales": 3, "silver.sales": 4, "gold.totals": 4}, third.run_id)
+    again, ran = _fill(shop, 1, 3, "silver.sales", "gold.totals")
+    assert ran == 2
+    assert _latest(shop) == ({"bronze.sales": 3, "silver.sales": 6, "gold.totals": 6}, again.backfill_id)
+
+
+def test_a_backfill_is_published_beside_the_last_finished_batch_not_a_withdrawn_one(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, _, _ = two_days
+    shop.land(3, (4, 40))
+    _interrupt(monkeypatch, "before commit *", shop.run)
+    history = History(shop.lake, "sales")
+    assert history.withdrawn.create("0000-0000000003", Withdrawn(Position(0, 3), "no"))
+    _fill(shop, 1, 2, "silver.sales", "gold.totals")
+    assert history.published.names() == ["0000-0000000001", "0000-0000000002", "0000-0000000002-000001"]
+
+
+def test_a_backfill_is_undone_by_going_back_to_the_run_before_it(two_days: tuple[Shop, str, str]) -> None:
+    shop, _, second = two_days
+    shop.land(1, (1, 999))
+    _fill(shop, 1, 2, "silver.sales", "gold.totals")
+    assert shop.rows()[1] == [(1, 999), (2, 25), (3, 30)]
+    _back(shop, second)
+    assert shop.rows() == AFTER_TWO
+    assert shop.run().batches == ()
+    with shop.work() as work, pytest.raises(RollbackRefusedError, match="there is nothing to undo"):
+        plan_rollback(work, second)
+
+
+def test_a_backfill_that_a_rollback_has_ended_does_not_go_on(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, first, _ = two_days
+    loads = ("silver.sales", "gold.totals")
+    _interrupt(monkeypatch, "after commit sales@*/silver.sales", lambda: _fill(shop, 1, 3, *loads))
+    (begun,) = History(shop.lake, "sales").backfills.names()
+    _back(shop, first)
+    with shop.work() as work, pytest.raises(BackfillRefusedError, match="and ended it; begin a new one"):
+        backfill(work, find_backfill(shop.lake, work.job, begun))
+    assert shop.rows() == AFTER_ONE
+    shop.run()
+    assert _fill(shop, 1, 3, *loads)[1] == 2
+    assert shop.rows() == AFTER_TWO
+
+
+# -- what is told of runs that did not come to their end --------------------------------------------------------------
+
+
+def _told(shop: Shop) -> list[tuple[int, int, str]]:
+    return sorted((row.batch, row.attempt, row.outcome) for row in logged(shop.lake, "sales"))
+
+
+def _untold(shop: Shop) -> list[tuple[str, int, int]]:
+    found = History(shop.lake, "sales").unlogged(logged(shop.lake, "sales"))
+    return [(each.run_id, each.position.batch, each.number) for each in found]
+
+
+def test_a_refused_run_is_told_as_attempt_0_and_hides_no_attempt_that_is_killed(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, _, _ = two_days
+    third = shop.landing / "sales" / "2024-01-03.csv"
+    third.write_text("other\n4\n")
+    with pytest.raises(LakegateError):
+        shop.run()
+    shop.land(3, (4, 40))
+    _interrupt(monkeypatch, "before commit sales/silver.sales", shop.run)
+    (killed,) = _untold(shop)
+    assert killed[1:] == (3, 1)
+    plan = Path(History(shop.lake, "sales").plans.path("0000-0000000003"))
+    planned = plan.read_text()
+    plan.write_text("{")
+    with pytest.raises(DamagedStateError):
+        shop.run()
+    plan.write_text(planned)
+    assert _untold(shop) == [killed]
+    assert _told(shop)[2:] == [(3, 0, "failed"), (3, 0, "failed")]
+    assert shop.run().last.attempt == 2
+    assert _untold(shop) == [killed]
+    assert _told(shop)[2:] == [(3, 0, "failed"), (3, 0, "failed"), (3, 2, "done")]
+
+
+def test_a_killed_attempt_of_a_backfill_is_told_too(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, _, _ = two_days
+    _interrupt(monkeypatch, "after commit sales@*/silver.sales", lambda: _fill(shop, 1, 2, "silver.sales"))
+    (begun,) = History(shop.lake, "sales").backfills.names()
+    assert _untold(shop) == [(begun, 1, 1)]
+
+
+def test_an_attempt_that_only_published_what_was_logged_as_done_is_not_told_as_killed(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, _, _ = two_days
+    shop.land(3, (4, 40))
+    _interrupt(monkeypatch, "after run log", shop.run)
+    assert shop.run().last.attempt == 2
+    assert _untold(shop) == []
+    assert _told(shop)[2:] == [(3, 1, "done")]
+
+
+def test_of_attempts_that_are_older_than_the_rows_that_are_read_nothing_is_told(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, first, _ = two_days
+    shop.land(3, (4, 40))
+    _interrupt(monkeypatch, "before commit sales/silver.sales", lambda: shop.run(_day(9)))
+    newest = [row for row in logged(shop.lake, "sales") if row.run_id != first]
+    history = History(shop.lake, "sales")
+    assert [each.position.batch for each in history.unlogged(newest)] == [1, 3]
+    monkeypatch.setattr("framework.state.history.LOGGED_AT_MOST", 1)
+    later = [newest[0].model_copy(update={"started_at": _day(5)})]
+    assert [(each.position.batch, each.number) for each in history.unlogged(later)] == [(3, 1)]
+
+
+def test_a_batch_that_follows_one_that_was_taken_up_has_its_own_run_s_id(
+    two_days: tuple[Shop, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, _, _ = two_days
+    shop.land(3, (4, 40))
+    _interrupt(monkeypatch, "before commit sales/silver.sales", shop.run)
+    ((killed, _, _),) = _untold(shop)
+    shop.land(4, (5, 50))
+    shop.land(5, (6, 60))
+    third, fourth, fifth = (batch.plan.run_id for batch in shop.run(max_files_per_batch=1).batches)
+    assert third == killed
+    assert fourth == fifth
+    assert fourth != killed
+
+
 @pytest.mark.parametrize(
     ("pieces", "loads", "why"),
     [
@@ -366,6 +621,10 @@ def test_a_load_that_is_added_later_joins_at_the_bookmark_and_says_so(two_days: 
         ("week", (2024, 1, 3), (2024, 1, 16), [(2024, 1, 8), (2024, 1, 15)]),
         ("day", (2024, 2, 28), (2024, 3, 2), [(2024, 2, 29), (2024, 3, 1)]),
         ("year", (2023, 6, 1), (2025, 6, 1), [(2024, 1, 1), (2025, 1, 1)]),
+        ("year", (9998, 6, 1), (9999, 12, 31), [(9999, 1, 1)]),
+        ("month", (9999, 11, 30), (9999, 12, 31), [(9999, 12, 1)]),
+        ("week", (9999, 12, 20), (9999, 12, 31), [(9999, 12, 27)]),
+        ("day", (9999, 12, 30), (9999, 12, 31), []),
     ],
 )
 def test_an_interval_is_cut_where_a_month_a_week_or_a_day_begins(

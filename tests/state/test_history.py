@@ -123,6 +123,20 @@ def test_a_plan_that_is_not_one_is_damaged(disk: Lake, cities: Cities, text: str
     assert refused.value.path == str(path)
 
 
+def test_files_of_other_names_are_none_of_the_documents(disk: Lake, cities: Cities) -> None:
+    cities.finish(0, 1, "a", table=1)
+    cities.roll_back(1, Position(0, 1), table=2)
+    for folder in ("plans", "published", "withdrawn", "rollbacks", "ledgers", "attempts"):
+        there = Path(disk.root, "_lakegate", folder, "cities")
+        there.mkdir(parents=True, exist_ok=True)
+        for stray in ("notes", "backup", "9999-9999999999 (copy)", "9999 (copy)", "9999-9999999999-1-x"):
+            (there / f"{stray}.json").write_text("not ours")
+    history = cities.history
+    assert (_at(history.newest()), history.open_position(), _at(history.next())) == ((1, 1), None, (1, 2))
+    assert (history.latest().tables, history.run("cities-0-1").tables) == ({"table": 2}, {"table": 2})
+    assert (cities.read(), history.unlogged([])) == (["a"], [])
+
+
 def test_a_new_job_has_no_history(cities: Cities) -> None:
     history = cities.history
     assert (history.epoch, history.newest(), history.open_position(), history.open_rollback()) == (0, None, None, None)

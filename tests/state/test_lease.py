@@ -15,7 +15,7 @@ import pytest
 
 from framework import fault
 from framework.errors import LeaseHeldError, LeaseLostError, StorageError
-from framework.state import Lease, request_stop
+from framework.state import Lease, holder_of, request_stop
 from framework.state.documents import Documents
 from framework.state.lease import Grant
 from framework.state.process import Holder, Process, boot_id, process
@@ -126,6 +126,17 @@ def test_who_waits_gets_it_when_it_is_given_back(disk: Lake, us: Holder) -> None
             order.append("second")
         running.result()
     assert order == ["first", "second"]
+
+
+def test_a_file_of_another_name_is_no_lease(disk: Lake, us: Holder) -> None:
+    folder = Path(disk.root, "_lakegate/leases", NAME)
+    folder.mkdir(parents=True)
+    for stray in ("x.json", "9999999999 (copy).json"):
+        (folder / stray).write_text("not ours")
+    assert holder_of(disk, NAME) is None
+    with Lease(disk, NAME, us).held(EXPIRY, 0) as lease:
+        lease.require()
+        assert holder_of(disk, NAME) == us
 
 
 # -- two at once ------------------------------------------------------------------------------------------------------
@@ -354,9 +365,11 @@ def test_where_nobody_holds_a_lease_there_is_nobody_to_stop(disk: Lake, us: Hold
     with _running() as jvm:
         _held_by(disk, _here(_ended(), jvm))
         assert request_stop(disk, NAME) is None
+        assert holder_of(disk, NAME) is None
 
 
 def test_a_holder_on_another_machine_is_asked_to_stop_too(disk: Lake) -> None:
     _held_by(disk, ELSEWHERE)
+    assert holder_of(disk, NAME) == ELSEWHERE
     assert request_stop(disk, NAME) == ELSEWHERE
     assert [path.name for path in Path(disk.root, "_lakegate/stops", NAME).iterdir()] == ["theirs.json"]
