@@ -202,9 +202,13 @@ class Chain:
     place: Place
     expected: Oracle
     kills: list[Kill] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
     def run(self, targets: Sequence[str]) -> list[Kill]:
-        """Play all steps, killing at each of the targets once; a target is a point of a batch, or of any."""
+        """Play all steps, killing at each of the targets once; a target is a point of a batch, or of any.
+
+        Behind a commit a batch has several points, and it passes them once: what is `left` then is for another chain.
+        """
         left, done = list(targets), list[Kill]()
         for number, step in enumerate(SCENARIOS[self.name].steps):
             if step.calm:
@@ -224,7 +228,7 @@ class Chain:
                 finished, _, point = process.points[-1].partition(" ")
                 left.remove(point if point in left else process.points[-1])
                 done.append(Kill(self.name, point, f"step {number + 1}, {finished} finished", "", "yes"))
-        assert not left, f"never reached: {left}"
+        self.left = left
         require_as_if_nothing_had_happened(self.name, self.place, self.expected)
         return done
 
