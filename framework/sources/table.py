@@ -101,25 +101,27 @@ class Written:
         touched = in_partitions(rows, loaded.partitions)
         if not self.whole or not loaded.partitions:
             return touched
-        values = touched.select(F.col(self.whole).alias("_whole")).distinct()
+        values = self._touched(reading, self.whole).distinct().toDF("_whole")
         return rows.join(F.broadcast(values), rows[self.whole].eqNullSafe(values["_whole"]), "left_semi")
 
     def touched(self, reading: Reading, by: str) -> tuple[str | None, ...] | None:
         """Return the values of a column that the load touched, also those of which it left no row.
 
-        None where the table has no such column. They are looked for in the touched partitions, before and after.
+        None where the table has no such column.
         """
         loaded = reading.loaded[self.table.name]
         if loaded.partitions and by in loaded.partitions[0]:
             return tuple(dict.fromkeys(values[by] for values in loaded.partitions))
-        before, after = (
-            read(reading.lake, self.table, version=version)
-            for version in (max(loaded.version - 1, 0), self._version(reading))
-        )
-        if by not in after.columns:
+        if by not in read(reading.lake, self.table, version=self._version(reading)).columns:
             return None
-        both = [in_partitions(rows, loaded.partitions).select(by) for rows in (before, after) if by in rows.columns]
-        return tuple(values_of(reduce(DataFrame.union, both), by))
+        return tuple(values_of(self._touched(reading, by), by))
+
+    def _touched(self, reading: Reading, column: str) -> DataFrame:
+        """Return a column of the touched partitions before the load and after it: a row may have left its slice."""
+        loaded = reading.loaded[self.table.name]
+        versions = (max(loaded.version - 1, 0), self._version(reading))
+        both = [in_partitions(read(reading.lake, self.table, version=v), loaded.partitions) for v in versions]
+        return reduce(DataFrame.union, (rows.select(column) for rows in both if column in rows.columns))
 
     def _version(self, reading: Reading) -> int:
         loaded = reading.loaded[self.table.name]

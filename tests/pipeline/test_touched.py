@@ -45,6 +45,17 @@ def job(silver: Table, transform: Callable[..., Frame[Total]] = totals) -> Job:
     return Job("orders", [*stages, load(transform, into=GOLD, write=replace(by="city"))])
 
 
+class Dated(Order):
+    day: int
+
+
+BY_DAY = Table("silver.orders", Dated, keys="id", partition_by="day")
+new = extract(new=incremental(files("orders", Dated, format="csv")))
+rounded = extract(orders=written(BY_DAY, whole="city"))
+loads = (load(new, into=BY_DAY, write=upsert()), load(totals, into=GOLD, write=replace(by="city")))
+DATED = Job("orders", [new, loads[0], rounded, totals, loads[1]])
+
+
 @pytest.fixture
 def take_in(lake: Lake, tmp_path: Path) -> TakeIn:
     """Let a file land, and run the job."""
@@ -70,27 +81,24 @@ def test_a_slice_that_has_lost_its_last_row_goes(lake: Lake, take_in: TakeIn, pa
 
 
 def test_a_slice_that_has_lost_its_last_row_goes_also_where_it_is_rounded_out(lake: Lake, tmp_path: Path) -> None:
-    class Dated(Order):
-        day: int
-
-    silver = Table("silver.orders", Dated, keys="id", partition_by="day")
-    raw = extract(raw=incremental(files("orders", Dated, format="csv")))
-    stages: list[Stage] = [
-        raw,
-        load(raw, into=silver, write=upsert()),
-        extract(orders=written(silver, whole="city")),
-        totals,
-    ]
-    dated = Job("orders", [*stages, load(totals, into=GOLD, write=replace(by="city"))])
-
     folder = tmp_path / "landing" / "orders"
     folder.mkdir(parents=True)
     (folder / "0.csv").write_text("id,city,price,day\n1,Oslo,10,1\n2,Bonn,5,1\n3,Bonn,1,2\n4,Rome,7,2\n")
-    run_in(lake, dated, folder.parent, NOON)
+    run_in(lake, DATED, folder.parent, NOON)
     (folder / "1.csv").write_text("id,city,price,day\n1,Bonn,20,1\n")
-    run_in(lake, dated, folder.parent, NOON + timedelta(hours=1))
+    run_in(lake, DATED, folder.parent, NOON + timedelta(hours=1))
 
     assert rows_of(lake, GOLD) == [("Bonn", 26.0), ("Rome", 7.0)]
+
+
+def test_a_slice_that_a_partition_has_lost_keeps_its_rows_of_the_others(lake: Lake, tmp_path: Path) -> None:
+    folder = tmp_path / "landing" / "orders"
+    folder.mkdir(parents=True)
+    for number, lines in enumerate(["1,Oslo,10,1\n2,Bonn,5,1\n3,Oslo,7,2\n", "1,Bonn,10,1\n"]):
+        (folder / f"{number}.csv").write_text(f"id,city,price,day\n{lines}")
+        run_in(lake, DATED, folder.parent, NOON + timedelta(hours=number))
+
+    assert rows_of(lake, GOLD) == [("Bonn", 15.0), ("Oslo", 7.0)]
 
 
 def test_a_slice_of_which_the_transform_leaves_nothing_goes(lake: Lake, take_in: TakeIn) -> None:
