@@ -34,6 +34,7 @@ class Process:
     """A process that plays a step: its Python, and the JVM of its session."""
 
     alive: ClassVar[list["Process"]] = []
+    killed: ClassVar[set[int]] = set()
 
     def __init__(
         self,
@@ -82,6 +83,8 @@ class Process:
         assert self._process.stdout
         self._process.stdout.close()
         self.alive.remove(self)
+        if code == -signal.SIGKILL:
+            self.killed.add(self._process.pid)
         return code
 
     def send(self, number: signal.Signals, *, whole: bool = False) -> None:
@@ -263,9 +266,17 @@ def batches(place: Place, name: str) -> Rows:
 
 
 def held(place: Place) -> list[str]:
-    """Return the leases that somebody holds."""
-    newest = {path.parent.name: path for path in place.state("leases")}
-    return [name for name, path in newest.items() if not json.loads(path.read_text())["released"]]
+    """Return the leases that nobody has released, but those of tables which a process held when it was killed.
+
+    Whoever wants such a table next takes its lease over; a load that was in by then is not done again, and needs none.
+    """
+    newest = {path.parent.name: json.loads(path.read_text()) for path in place.state("leases")}
+    return [
+        name
+        for name, grant in newest.items()
+        if not grant["released"]
+        and not (name.startswith("table-") and grant["holder"]["python"]["pid"] in Process.killed)
+    ]
 
 
 def distinct(found: Sequence[str]) -> list[str]:
