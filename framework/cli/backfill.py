@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,21 +53,16 @@ def backfill_job(
     resume: str | None,
 ) -> None:
     """Run a job over a past interval, slice by slice, and print what each slice read and wrote."""
-    from framework.pipeline import BatchReport
     from framework.pipeline.backfill import backfill, begin_backfill, find_backfill, require_backfill
     from framework.pipeline.parameters import values
     from framework.pipeline.work import at_work
-    from framework.report import batch_summary, progress
+    from framework.report import end_batch, progress
 
     if not resume:
         require_backfill(job, only_load or ())  # before Spark takes its seconds to start
         values(job, given)
         if start_at is None or end_at is None:
             raise BackfillRefusedError(job.name, "give --from and --to, or --resume ID")
-
-    def done(report: BatchReport) -> None:
-        display.clear()
-        batch_summary(job, report)
 
     interactive = sys.stderr.isatty()
     settings, lake = start(here, job.name, environment, overrides, quiet=interactive)
@@ -83,7 +79,7 @@ def backfill_job(
             assert end_at is not None
             asked = begin_backfill(work, start_at, end_at, by=by, only_loads=only_load or ())
         typer.echo(f"Backfill {asked.backfill_id}; if it is interrupted: --resume {asked.backfill_id}")
-        ran = backfill(work, asked, done)
+        ran = backfill(work, asked, partial(end_batch, display, job))
     typer.echo(f"{asked.backfill_id}: {ran} slices done; the bookmark of {job.name} stays where it was")
 
 

@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,15 +33,11 @@ def run_job(
     continuous: bool,
 ) -> None:
     """Run a job with a display of its progress, and print what each batch read and wrote."""
-    from framework.pipeline import BatchReport, run
+    from framework.pipeline import run
     from framework.pipeline.parameters import values
-    from framework.report import batch_summary, progress, summary
+    from framework.report import end_batch, progress, summary
 
     values(job, given)  # before Spark takes its seconds to start
-
-    def done(batch: BatchReport) -> None:
-        display.clear()
-        batch_summary(job, batch)
 
     interactive = sys.stderr.isatty()
     settings, lake = start(here, job.name, environment, overrides, quiet=interactive)
@@ -55,7 +52,7 @@ def run_job(
             replan=replan,
             continuous=continuous,
             stop=stop,
-            done=done,
+            done=partial(end_batch, display, job),
         )
     summary(job, report, lake.root)
 

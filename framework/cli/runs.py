@@ -57,13 +57,12 @@ def print_run(run: str, environment: str, overrides: Sequence[str]) -> None:
 
 
 def _print_attempt(console: Console, lake: "Lake", row: "LoggedRun") -> None:
-    from framework.batch import Position
     from framework.state import plan_of
 
     def say(what: str, text: str) -> None:
         console.print(f"  {what:<9} {escape(text)}", soft_wrap=True)
 
-    console.print(f"[bold]{_which(Position(row.epoch, row.batch), row.attempt)}[/bold]: {row.outcome}")
+    console.print(f"[bold]{_which(row.position, row.attempt)}[/bold]: {row.outcome}")
     seconds = (row.finished_at - row.started_at).total_seconds()
     say("started", f"{row.started_at:%Y-%m-%d %H:%M:%S} UTC, {seconds:.1f} s, environment {row.environment}")
     say("plan", f"{row.plan}, code {row.code_version or 'unknown'}, parameters {row.parameters}")
@@ -96,7 +95,6 @@ def _table(loads: Sequence["LoggedLoad"]) -> Table:
 
 def _listed(lake: "Lake", job: str) -> Iterator[tuple[datetime, str]]:
     """Return what is said of each attempt, with the time by which it is sorted."""
-    from framework.batch import Position
     from framework.state import logged
 
     rows = logged(lake, job)
@@ -105,9 +103,7 @@ def _listed(lake: "Lake", job: str) -> Iterator[tuple[datetime, str]]:
         yield found.started_at, f"{said}\n  process {found.pid} on {escape(found.host)}"
     for row in rows:
         seconds = f"{(row.finished_at - row.started_at).total_seconds():.1f} s"
-        said = _said(
-            row.run_id, _which(Position(row.epoch, row.batch), row.attempt), row.started_at, seconds, row.outcome
-        )
+        said = _said(row.run_id, _which(row.position, row.attempt), row.started_at, seconds, row.outcome)
         changed = [
             f"{load.name} {(load.inserted or 0) + (load.updated or 0) + (load.deleted or 0):,}" for load in row.loads
         ]

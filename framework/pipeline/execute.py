@@ -15,13 +15,7 @@ from pyspark.sql import DataFrame
 
 from framework import fault, log
 from framework.batch import Plan, Run
-from framework.errors import (
-    ChangesMissingError,
-    ExpectationFailedError,
-    LakegateError,
-    PinVanishedError,
-    StageFailedError,
-)
+from framework.errors import ExpectationFailedError, LakegateError, PinVanishedError, StageFailedError
 from framework.pipeline.call import call
 from framework.pipeline.check import location
 from framework.pipeline.job import Job
@@ -30,6 +24,7 @@ from framework.pipeline.plan import fingerprint
 from framework.quality import broke_rule, enforce, keep_malformed, malformed_table, violations, well_formed
 from framework.sources import Reading
 from framework.sources.changes import Changes
+from framework.sources.source import file_gone
 from framework.sources.table import TableSource, Written
 from framework.tables import Counts, Loaded, Table, Write, load
 from framework.tables.commit import Transaction, position_of
@@ -40,10 +35,6 @@ from framework.tables.write import Replace
 
 Observer = Callable[["StageReport"], None]
 Guard = Callable[[str], AbstractContextManager[None]]
-# What Spark says of a file that was vacuumed or removed after the plan had named it.
-GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "DELTA_FILE_NOT_FOUND")
-# What Delta says of versions that were made while a table kept no change feed.
-UNRECORDED = "DELTA_MISSING_CHANGE_DATA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +68,7 @@ class Execution:
     loads: Sequence[str]
     guard: Guard
     observe: Observer
+    readings: dict[str, Reading] = field(default_factory=dict)
     frames: dict[str, DataFrame] = field(default_factory=dict)
     unchecked: dict[str, DataFrame] = field(default_factory=dict)
     malformed: dict[str, DataFrame] = field(default_factory=dict)
@@ -135,7 +127,8 @@ class Execution:
         else:
             source: Any = node.does
             pin = self.plan.pins[node.name]
-            rows = source.read(self._reading_for(node), pin)
+            self.readings[node.name] = self._reading_for(node)
+            rows = source.read(self.readings[node.name], pin)
             reads = pin.said
             if source.keeps_malformed:
                 self._keep(rows)
@@ -178,7 +171,7 @@ class Execution:
         if not isinstance(write, Replace):
             return write
         found = [
-            origin.does.touched(self._reading_for(origin), write.by)
+            origin.does.touched(self.readings[origin.name], write.by)
             for origin in origins(node, {node.key: node for node in self.job.nodes})
             if isinstance(origin.does, Written)
         ]
@@ -273,15 +266,10 @@ class Execution:
             if model and broke_rule(error, name):
                 broken, examples = violations(rows, model)
                 return ExpectationFailedError(name, broken, examples)
-        said = str(error)
-        gone = next((word for word in GONE if word in said), None)
         feed = self.job.incremental.does if self.job.incremental else None
-        if isinstance(feed, Changes):  # no other plan would find them, as it would for a file or a table
-            if UNRECORDED in said:
-                return ChangesMissingError(feed.table.name, f"it has kept none for a while ({UNRECORDED})")
-            if gone and f"/{feed.table.name.replace('.', '/')}/" in said:
-                return ChangesMissingError(feed.table.name, f"a file of the versions to be read is gone ({gone})")
-        if gone:
+        if isinstance(feed, Changes) and (missing := feed.missing(error)):
+            return missing
+        if gone := file_gone(error):
             return PinVanishedError(node.name, [f"a file of what was planned ({gone})"])
         file, line, _ = location(error, node.function) if node.function else ("", 0, "")
         return StageFailedError(self.job.name, node.name, f" at {file}:{line}" if file else "", error)

@@ -38,8 +38,8 @@ def guarantee(nodes: Sequence[Node], load: Node) -> Guarantee:
     if load.table is None:
         reasons.append("a function of your own has no commit to carry its batch")
     found = list(origins(load, {node.key: node for node in nodes}))
-    if load.table and _appends(load) and all(_is_read_whole(origin) for origin in found):
-        remarks.append(f"each run adds all rows of {', '.join(repr(origin.name) for origin in found)}")
+    if whole := _appended_whole(load, found):
+        remarks.append(f"each run adds all rows of {whole}")
     for origin in found:
         source: Any = origin.does
         if origin.function:
@@ -66,10 +66,8 @@ def require_safe(job: str, nodes: Sequence[Node]) -> None:
         for origin in found:
             _require_safe(job, load, origin)
         _require_one_written(job, load, found)
-        if news and _appends(load) and all(_is_read_whole(origin) for origin in found):
-            reason = (
-                f"it appends all rows of {', '.join(repr(o.name) for o in found)}, and each batch would add them again"
-            )
+        if news and (whole := _appended_whole(load, found)):
+            reason = f"it appends all rows of {whole}, and each batch would add them again"
             raise UnsafeLoadError(job, load.name, reason, "Use overwrite() or upsert(), or make a job of it")
         source = next((node.does for node in found if isinstance(node.does, Changes)), None)
         if source and load.table and source.table.name == load.table.name:
@@ -119,9 +117,10 @@ def _require_one_written(job: str, load: Node, found: Sequence[Node]) -> None:
         raise UnsafeLoadError(job, load.name, reason, "Read all but one of them as table(TABLE)")
 
 
-def _appends(load: Node) -> bool:
-    return load.does.write.right_for == "new"  # type: ignore[union-attr]
-
-
-def _is_read_whole(origin: Node) -> bool:
-    return not (origin.is_incremental or origin.function or isinstance(origin.does, Written))
+def _appended_whole(load: Node, found: Sequence[Node]) -> str:
+    """Name the sources of which a load appends all rows whenever it is run; empty where any gives only what is new."""
+    if load.table is None or load.does.write.right_for != "new":  # type: ignore[union-attr]
+        return ""
+    if any(origin.is_incremental or origin.function or isinstance(origin.does, Written) for origin in found):
+        return ""
+    return ", ".join(repr(origin.name) for origin in found)

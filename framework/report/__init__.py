@@ -2,7 +2,7 @@
 
 from framework.report.describe import describe
 from framework.report.progress import progress
-from framework.report.summary import batch_summary, summary
+from framework.report.summary import batch_summary, end_batch, summary
 from framework.report.svg import draw
 
-__all__ = ["batch_summary", "describe", "draw", "progress", "summary"]
+__all__ = ["batch_summary", "describe", "draw", "end_batch", "progress", "summary"]

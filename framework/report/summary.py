@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from framework.pipeline import BatchReport, Job, RunReport, StageReport
-from framework.report.progress import rows
+from framework.report.progress import Display, rows
 
 
 def batch_summary(job: Job, report: BatchReport) -> None:
@@ -22,6 +22,12 @@ def batch_summary(job: Job, report: BatchReport) -> None:
     console.print(table)
     for note in (*(f"{stage.name}: {stage.note}" for stage in done if stage.note), *report.notes):
         console.print(f"[yellow]note[/yellow]  {escape(note)}")
+
+
+def end_batch(display: Display, job: Job, report: BatchReport) -> None:
+    """Print what a batch did in the place of its progress."""
+    display.clear()
+    batch_summary(job, report)
 
 
 def summary(job: Job, report: RunReport, lake: str) -> None:

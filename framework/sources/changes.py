@@ -10,7 +10,7 @@ from pyspark.sql.types import LongType, StringType, StructField, StructType, Tim
 
 from framework.batch import Interval, Pin
 from framework.errors import BackfillRefusedError, ChangesMissingError
-from framework.sources.source import Bookmark, News, Reading
+from framework.sources.source import Bookmark, News, Reading, file_gone
 from framework.tables import Lake, RowModel, Table
 from framework.tables.commit import read_commit
 from framework.tables.model import schema
@@ -18,6 +18,8 @@ from framework.tables.read import first_line, newest_version, read
 
 CHANGE_TYPE, COMMIT_VERSION, COMMIT_TIMESTAMP = "_change_type", "_commit_version", "_commit_timestamp"
 FEED = "delta.enableChangeDataFeed"
+# What Delta says of versions that were made while a table kept no change feed.
+UNRECORDED = "DELTA_MISSING_CHANGE_DATA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,15 @@ class Changes:
         """Keep the pin: nothing else holds what the loads that are in have read. Raises ChangesMissingError."""
         self.read(reading, pin)
         return pin
+
+    def missing(self, error: Exception) -> ChangesMissingError | None:
+        """Return what is to be said where a batch failed for want of changes; no other plan would find them."""
+        if UNRECORDED in str(error):
+            return ChangesMissingError(self.table.name, f"it has kept none for a while ({UNRECORDED})")
+        gone = file_gone(error)
+        if gone and f"/{self.table.name.replace('.', '/')}/" in str(error):
+            return ChangesMissingError(self.table.name, f"a file of the versions to be read is gone ({gone})")
+        return None
 
     def position(self, pin: Pin) -> str:
         """Say up to which version."""

@@ -17,6 +17,9 @@ from framework.errors import SecretMissingError, UnknownRunError
 from framework.secrets import variable
 from framework.tables import Lake, Loaded, RowModel
 
+# What Spark says of a file that was vacuumed or removed after the plan had named it.
+GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "DELTA_FILE_NOT_FOUND")
+
 
 def _unknown(run: str) -> Publication:
     raise UnknownRunError(run, None)
@@ -95,3 +98,8 @@ class IncrementalSource(Source, Protocol):
 
     def position(self, pin: Pin) -> str:
         """Say in words how far a batch with this pin has read."""
+
+
+def file_gone(error: Exception) -> str | None:
+    """Return what an error says of a file that was there when the batch was planned, None where it says no such."""
+    return next((word for word in GONE if word in str(error)), None)

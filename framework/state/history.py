@@ -181,8 +181,8 @@ class History:
         found = list[Attempt]()
         for history in (self, *(History(self._lake, backfill) for backfill in self.backfills.names())):
             ours = [row for row in rows if row.backfill == (None if history is self else history.job)]
-            told = {f"{name(Position(row.epoch, row.batch))}-{row.attempt}" for row in ours}
-            done = {Position(row.epoch, row.batch): row.attempt for row in ours if row.outcome == "done"}
+            told = {f"{name(row.position)}-{row.attempt}" for row in ours}
+            done = {row.position: row.attempt for row in ours if row.outcome == "done"}
             attempts = history.attempts.load_all([each for each in history.attempts.names() if each not in told])
             found += [each for each in attempts if each.number < done.get(each.position, each.number + 1)]
         return [each for each in found if begin is None or each.started_at >= begin]
@@ -231,7 +231,7 @@ def job_of(run: str) -> str:
 def plan_of(lake: Lake, row: LoggedRun) -> Plan | None:
     """Return the plan of the batch that a row of the run log tells of."""
     history = History(lake, row.backfill or job_of(row.run_id))
-    return history.plans.load(name(history.origin(Position(row.epoch, row.batch))))
+    return history.plans.load(name(history.origin(row.position)))
 
 
 def name(position: Position) -> str:

@@ -54,6 +54,11 @@ class LoggedRun(RowModel):
     error: str | None
     loads: list[LoggedLoad]
 
+    @property
+    def position(self) -> Position:
+        """Return which batch it is of."""
+        return Position(self.epoch, self.batch)
+
 
 def run_log(job: str) -> Table:
     """Return the table of a job's run log."""
@@ -65,7 +70,7 @@ def record(lake: Lake, job: str, row: LoggedRun) -> None:
     table = run_log(job)
     rows = prepared(lake, table, lake.spark.createDataFrame([row.model_dump()], schema(LoggedRun)))
     name = f"{job}@{row.backfill}" if row.backfill else job
-    transaction = Transaction(f"{name}/_runs", Position(row.epoch, row.batch))
+    transaction = Transaction(f"{name}/_runs", row.position)
     options = transaction.options if row.outcome == "done" else {}
     fault.point("before run log")
     rows.coalesce(1).write.format("delta").options(**options).mode("append").save(lake.path(table.name))

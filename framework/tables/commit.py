@@ -55,12 +55,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load left: the version it committed, the partitions it touched, its rows, and whether it was in before."""
+    """What a load left: the version it committed, the partitions it touched, its rows, and whether it was in before.
+
+    Where its commit is not `in_log`, the version is the table's newest.
+    """
 
     version: int
     partitions: tuple[Mapping[str, str | None], ...]
     counts: Counts
     already_applied: bool = False
+    in_log: bool = True
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def loaded(lake: Lake, table: str, transaction: Transaction, count: Callable[[Ma
     """Return what the commit of a transaction left; `count` makes rows of Delta's metrics."""
     commit = find_commit(lake, table, transaction)
     if commit is None:  # cleaned out of the log: the table holds it, and any of its partitions may be touched
-        return Loaded(int(lake.snapshot(table).version()), ({},), count({}))
+        return Loaded(int(lake.snapshot(table).version()), ({},), count({}), in_log=False)
     return Loaded(commit.version, commit.partitions, count(commit.metrics))
 
 

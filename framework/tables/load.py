@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 
 from framework import fault, log
 from framework.errors import ConflictError, StaleEpochError
-from framework.tables.commit import Counts, Loaded, Transaction, find_commit, loaded, position_of
+from framework.tables.commit import Counts, Loaded, Transaction, loaded, position_of
 from framework.tables.lake import Lake
 from framework.tables.prepare import require_as_declared, require_frame
 from framework.tables.table import Table
@@ -70,8 +70,7 @@ def load(lake: Lake, table: Table, write: Write, rows: DataFrame, transaction: T
             require_as_declared(lake, table)
             continue
         fault.point(f"after commit {transaction.app_id}")
-        # Asked of the log, since for its newest position Delta would go through the whole of the new snapshot.
-        if find_commit(lake, table.name, transaction) is None:
+        if not left.in_log:
             is_applied(lake, table, transaction)  # Delta skips what it holds already: a newer epoch is an error
         return left
     raise ConflictError(table.name, TRIES, conflict)

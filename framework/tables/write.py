@@ -137,7 +137,7 @@ class Replace:
             self._save(lake, table, rows, transaction, partitionOverwriteMode="dynamic")
         else:
             with computed_once(rows) as held:
-                self._save(lake, table, held, transaction, replaceWhere=self._slices(held))
+                self._save(lake, table, held, transaction, replaceWhere=self._slices(held, values_of(held, self.by)))
         return _loaded(lake, table, transaction)
 
     def _save(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction, **option: str) -> None:
@@ -147,16 +147,15 @@ class Replace:
     def _save_touched(
         self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction, touched: Sequence[str | None]
     ) -> None:
-        condition = any_of(f"`{self.by}`", rows.schema[self.by].dataType, touched)
         try:
-            self._save(lake, table, rows, transaction, replaceWhere=condition)
+            self._save(lake, table, rows, transaction, replaceWhere=self._slices(rows, touched))
         except Exception as error:
             if "DELTA_REPLACE_WHERE_MISMATCH" in str(error):
                 raise UntouchedSliceError(table.name, self.by, len(touched)) from None
             raise
 
-    def _slices(self, rows: DataFrame) -> str:
-        return any_of(f"`{self.by}`", rows.schema[self.by].dataType, values_of(rows, self.by))
+    def _slices(self, rows: DataFrame, values: Sequence[str | None]) -> str:
+        return any_of(f"`{self.by}`", rows.schema[self.by].dataType, values)
 
 
 def append() -> Write:
