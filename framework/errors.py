@@ -29,6 +29,8 @@ LakegateError
 ├── SetupError (1)                  what the machine lacks
 │   ├── JavaError · SparkStartError · VersionError · DeltaMissingError · DriverMissingError
 │   └── StorageError · LakeNotWritableError · SecretMissingError
+├── EmrError (1)                    clusters, steps and what is sent to them
+│   └── UnknownReleaseError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -717,6 +719,21 @@ class SecretMissingError(SetupError, LookupError):
             f"Secret {name!r} is missing; looked for in {'; in '.join(looked)}. Set {variable}, or keep it in AWS "
             "Secrets Manager and set aws.secrets = true."
         )
+
+
+# -- EMR --------------------------------------------------------------------------------------------------------------
+
+
+class EmrError(LakegateError):
+    """A cluster, a step, or what is sent to one is not right."""
+
+
+class UnknownReleaseError(EmrError, LookupError):
+    """No release of EMR is called so, or it is older than Delta Lake on EMR."""
+
+    def __init__(self, label: str, known: Sequence[str]) -> None:
+        self.label, self.known = label, tuple(known)
+        super().__init__(f"No EMR release that brings Delta Lake is called {label!r}. {alternatives(label, known)}")
 
 
 class StageFailedError(LakegateError, RuntimeError):

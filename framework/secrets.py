@@ -5,7 +5,8 @@ import re
 from typing import Any
 
 from framework import aws
-from framework.config import PREFIX, Settings
+from framework.config import Settings
+from framework.config.settings import PREFIX
 from framework.errors import SecretMissingError
 
 

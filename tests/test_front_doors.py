@@ -43,7 +43,9 @@ def test_importing_the_framework_loads_nothing() -> None:
     assert _fresh("import framework, sys; print(*[m for m in sys.modules if m.startswith('framework.')])") == ""
 
 
-@pytest.mark.parametrize("module", ["framework.config", "framework.aws", "framework.log", "framework.testing"])
+@pytest.mark.parametrize(
+    "module", ["framework.config", "framework.aws", "framework.log", "framework.emr", "framework.testing"]
+)
 def test_settings_and_aws_need_no_spark(module: str) -> None:
     assert _loads(f"import {module}", "pyspark", "delta", "boto3", "botocore") == []
 

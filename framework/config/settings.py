@@ -9,9 +9,9 @@ import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,17 +20,14 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from framework.config.emr import EmrSettings
+from framework.config.section import Section
 from framework.errors import SettingError, UnknownEnvironmentError, alternatives
 
 PREFIX = "LAKEGATE_"
 NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL", "LAKEGATE_JVMS", "LAKEGATE_POSTGRES"}
+CONFS = ("spark.conf.", "emr.conf.")
 SECRET_WORDS = ("secret", "password", "token", "key", "credential")
-
-
-class Section(BaseModel):
-    """One table of the settings file: frozen, and nothing that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class LakeSettings(Section):
@@ -129,6 +126,7 @@ class Settings(BaseSettings):
     aws: AwsSettings = AwsSettings()
     lease: LeaseSettings = LeaseSettings()
     run: RunSettings = RunSettings()
+    emr: EmrSettings = EmrSettings()
     secrets: dict[str, SecretStr] = Field(default_factory=dict, description="LAKEGATE_SECRETS__NAME only")
 
 
@@ -168,7 +166,7 @@ def conf_folder() -> Path:
 
 
 def _packaged_base() -> Path:
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     wheel, checkout = here / "conf" / "base.toml", here.parent / "conf" / "base.toml"
     return wheel if wheel.is_file() else checkout
 
@@ -208,7 +206,7 @@ def _toml(settings: type[BaseSettings], file: Path) -> TomlConfigSettingsSource:
 
 
 def _nested(overrides: Sequence[str]) -> dict[str, Any]:
-    """`["lake.root=x"]` becomes `{"lake": {"root": "x"}}`; below spark.conf the rest of the key is one name."""
+    """`["lake.root=x"]` becomes `{"lake": {"root": "x"}}`; below a conf the rest of the key is one name."""
     result: dict[str, Any] = {}
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -216,7 +214,7 @@ def _nested(overrides: Sequence[str]) -> dict[str, Any]:
             raise SettingError("secrets", "a command line is seen by others; set LAKEGATE_SECRETS__NAME", "--set")
         if not equals or not key:
             raise SettingError("KEY", "write it as section.key=value", "--set")  # what was typed may be a secret
-        path = ["spark", "conf", key[len("spark.conf.") :]] if key.startswith("spark.conf.") else key.split(".")
+        path = _path(key)
         table = result
         for name in path[:-1]:
             table = table.setdefault(name, {})
@@ -224,6 +222,14 @@ def _nested(overrides: Sequence[str]) -> dict[str, Any]:
                 raise SettingError(key, f"{name!r} is a value here, not a section", "--set")
         table[path[-1]] = value
     return result
+
+
+def _path(key: str) -> list[str]:
+    """Split a dotted key; what is below a conf is one name."""
+    for conf in CONFS:
+        if key.startswith(conf):
+            return [*conf.removesuffix(".").split("."), key.removeprefix(conf)]
+    return key.split(".")
 
 
 def _refuse_unknown_variables(variables: Mapping[str, str]) -> None:
@@ -250,10 +256,19 @@ def _refused(error: ValidationError, origin: str) -> SettingError:
 
 
 def _known(path: Sequence[str]) -> Sequence[str]:
-    model: Any = Settings
+    """Return the keys of the section at a path; the number of an entry in a list is passed over."""
+    model: type[BaseModel] = Settings
     for name in path:
-        model = model.model_fields[name].annotation
+        if name in model.model_fields:
+            model = _section(model.model_fields[name].annotation)
     return list(model.model_fields)
+
+
+def _section(annotation: Any) -> type[BaseModel]:
+    """Return the section inside an annotation such as `tuple[Section, ...]` or `Section | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _section(inner)).model_fields), BaseModel)
 
 
 def _is_secret(key: str) -> bool:

@@ -1,0 +1,32 @@
+"""`[emr]`: where jobs are submitted to, and with what."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from framework.config.cluster import ClusterSettings
+from framework.config.section import Section
+from framework.config.steps import StepSettings
+
+Architecture = Literal["x86_64", "aarch64"]
+
+
+class EmrSettings(Section):
+    """How jobs become steps of an EMR cluster."""
+
+    release: str = Field("emr-spark-8.2.0", description="release label; `lakegate releases` lists them")
+    architecture: Architecture = Field("aarch64", description="of the nodes; aarch64 is Graviton")
+    python: str = Field("3.11", pattern=r"^3\.\d+$", description="of driver and executors; the release must have it")
+    artifacts: str | None = Field(
+        None, pattern=r"^s3://[^/]+(/.*)?$", description="s3:// folder where bundles are put, named by their content"
+    )
+    cluster_id: str | None = Field(
+        None, pattern=r"^j-[A-Z0-9]+$", description="the cluster that steps go to; None: the one with cluster.name"
+    )
+    runtime_role: str | None = Field(None, pattern=r"^arn:", description="IAM role of the steps, where they have one")
+    step_log_uri: str | None = Field(None, pattern=r"^s3://", description="logs of steps; None: where the cluster logs")
+    step_log_key: str | None = Field(None, pattern=r"^arn:", description="KMS key of these logs")
+    conf: dict[str, str | int | float | bool] = Field(default_factory=dict, description="spark.* properties of steps")
+    tags: dict[str, str] = Field(default_factory=dict, description="on what is made; EMR passes them on to EC2")
+    cluster: ClusterSettings = ClusterSettings()
+    steps: tuple[StepSettings, ...] = ()
