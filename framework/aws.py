@@ -24,3 +24,8 @@ def client(service: str, settings: AwsSettings) -> Any:
 def code(error: Exception) -> str:
     """Return AWS's own name of a refusal, such as NoSuchKey; empty where there was no answer."""
     return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def reason(error: Exception) -> str:
+    """Return what AWS, or the way there, said of a failure."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Message", "") or error)

@@ -30,7 +30,8 @@ LakegateError
 │   ├── JavaError · SparkStartError · VersionError · DeltaMissingError · DriverMissingError
 │   └── StorageError · LakeNotWritableError · SecretMissingError
 ├── EmrError (1)                    clusters, steps and what is sent to them
-│   └── UnknownReleaseError
+│   ├── UnknownReleaseError · AwsRefusedError
+│   └── ClusterNotFoundError · AmbiguousClusterError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -734,6 +735,38 @@ class UnknownReleaseError(EmrError, LookupError):
     def __init__(self, label: str, known: Sequence[str]) -> None:
         self.label, self.known = label, tuple(known)
         super().__init__(f"No EMR release that brings Delta Lake is called {label!r}. {alternatives(label, known)}")
+
+
+class AwsRefusedError(EmrError, RuntimeError):
+    """AWS refused a call, or was not to be reached."""
+
+    def __init__(self, operation: str, code: str, reason: str) -> None:
+        self.operation, self.code, self.reason = operation, code, reason
+        super().__init__(
+            f"AWS did not do {operation}: {': '.join(filter(None, [code, reason]))}. Look at the credentials (`aws sts "
+            "get-caller-identity`), their permissions, the region ([aws] region) and the network."
+        )
+
+
+class ClusterNotFoundError(EmrError, LookupError):
+    """No active cluster has the name that the settings give."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name, self.known = name, tuple(known)
+        super().__init__(
+            f"No active cluster is called {name!r}. {alternatives(name, known)} Make it with `lakegate cluster create`, "
+            "or name another: --set emr.cluster_id=j-..., or emr.cluster.name."
+        )
+
+
+class AmbiguousClusterError(EmrError, LookupError):
+    """Several active clusters have the same name."""
+
+    def __init__(self, name: str, found: Sequence[str]) -> None:
+        self.name, self.found = name, tuple(found)
+        super().__init__(
+            f"{len(found)} active clusters are called {name!r}: {', '.join(found)}. Say which: --set emr.cluster_id=ID."
+        )
 
 
 class StageFailedError(LakegateError, RuntimeError):
