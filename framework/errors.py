@@ -754,8 +754,8 @@ class ClusterNotFoundError(EmrError, LookupError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name, self.known = name, tuple(known)
         super().__init__(
-            f"No active cluster is called {name!r}. {alternatives(name, known)} Make it with `lakegate cluster create`, "
-            "or name another: --set emr.cluster_id=j-..., or emr.cluster.name."
+            f"No active cluster is called {name!r}. {alternatives(name, known)} Make it with `lakegate cluster "
+            "create`, or name another: --set emr.cluster_id=j-..., or emr.cluster.name."
         )
 
 
