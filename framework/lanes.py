@@ -1,5 +1,6 @@
 """The lanes: pairs of Spark and Delta versions that are tested together. Any other pair is refused."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -35,3 +36,9 @@ def lane_of(spark: str, delta: str | None) -> Lane | None:
 def is_of(version: str, series: str) -> bool:
     """Say whether a version is one of a series: 4.1.1 is of 4.1, 4.10.0 is not."""
     return version == series or version.startswith(series + ".")
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with, to compare: 4.0.0-amzn-1-spark is 4, 0 and 0."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()

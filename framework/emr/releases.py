@@ -10,6 +10,7 @@ from typing import Literal
 
 from framework.emr import release_table
 from framework.errors import UnknownReleaseError
+from framework.lanes import numbers
 
 JARS = "/usr/share/aws/delta/lib"
 
@@ -75,7 +76,7 @@ def _release(row: Sequence[str], others: Mapping[str, str]) -> Release:
         spark=spark,
         delta=delta,
         hadoop=applications.get("Hadoop"),
-        pythons=tuple(sorted(pythons.split(","), key=_numbers)),
+        pythons=tuple(sorted(pythons.split(","), key=numbers)),
         default_python=pythons.split(",")[0],
         java=8 if on_amazon_linux_2 else 17,
         glibc=(2, 26) if on_amazon_linux_2 else (2, 34),
@@ -103,10 +104,6 @@ def _versions(history: str) -> Iterator[str]:
 
 def _day(text: str) -> date | None:
     return None if text == "-" else date.fromisoformat(text)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
 
 
 # Newest first.
