@@ -78,7 +78,7 @@ def warnings(release: Release, today: date) -> list[str]:
         said = f"Support of {release.label} ended with {until}: AWS mends nothing in it and answers no case."
         if release.extended_until and today <= release.extended_until:
             said += f" Who has asked AWS for extended support has it until {release.extended_until}."
-    later = _supported_longer(release)
+    later = _later(release.line, until)
     return [f"{said} Move to {later.label}." if later else said]
 
 
@@ -93,12 +93,11 @@ def _python(release: Release, wanted: str) -> Iterator[str]:
         yield f"It has Python {has}, and [emr] python is {wanted}."
 
 
-def _supported_longer(release: Release) -> Release | None:
-    """Return the newest release of the same line, or of the nearest later one, that is supported for longer."""
+def _later(line: str, until: date) -> Release | None:
+    """Return the newest release of a line, or else of the nearest later one, that is supported after a day."""
     newest: dict[str, Release] = {}
     for other in RELEASES.values():
         newest.setdefault(other.line, other)
-        if other.line == release.line:
+        if other.line == line:
             break
-    until = release.supported_until or date.max
-    return next((r for r in reversed(newest.values()) if (r.supported_until or date.min) > until), None)
+    return next((r for r in reversed(newest.values()) if r.supported_until and r.supported_until > until), None)

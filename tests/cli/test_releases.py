@@ -41,6 +41,12 @@ def test_all_are_listed_with_all(tmp_path: Path) -> None:
     assert "no longer" not in said.out
 
 
+def test_those_at_their_end_of_life_are_as_little_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releases, "clock", lambda: datetime(2029, 9, 8, tzinfo=UTC))
+    assert list(rows(lakegate(tmp_path, "releases"))) == ["emr-spark-8.2.0"]
+    assert rows(lakegate(tmp_path, "releases", "--all"))["emr-7.14.0"][-2:] == ["end of life", "yes"]
+
+
 def test_the_table_is_whole_at_a_hundred_columns(tmp_path: Path) -> None:
     said = lakegate(tmp_path, "releases", "--all", COLUMNS="100")
     assert max(map(len, said.out.splitlines())) <= 100
