@@ -30,7 +30,7 @@ LakegateError
 │   ├── JavaError · SparkStartError · VersionError · DeltaMissingError · DriverMissingError
 │   └── StorageError · LakeNotWritableError · SecretMissingError
 ├── EmrError (1)                    clusters, steps and what is sent to them
-│   ├── UnknownReleaseError · AwsRefusedError
+│   ├── UnknownReleaseError · ReleaseMismatchError · AwsRefusedError
 │   └── ClusterNotFoundError · AmbiguousClusterError
 └── StageFailedError (1)            anything else that a stage raised
 """
@@ -735,6 +735,15 @@ class UnknownReleaseError(EmrError, LookupError):
     def __init__(self, label: str, known: Sequence[str]) -> None:
         self.label, self.known = label, tuple(known)
         super().__init__(f"No EMR release that brings Delta Lake is called {label!r}. {alternatives(label, known)}")
+
+
+class ReleaseMismatchError(EmrError, ValueError):
+    """A release of EMR lacks what a job, or the cluster that is asked for, needs."""
+
+    def __init__(self, release: str, reasons: Sequence[str], fitting: Sequence[str]) -> None:
+        self.release, self.reasons, self.fitting = release, tuple(reasons), tuple(fitting)
+        choose = f"What fits: {', '.join(fitting)} ([emr] release)." if fitting else "No release that is known fits."
+        super().__init__(f"{release} does not fit. {' '.join(reasons)} {choose}")
 
 
 class AwsRefusedError(EmrError, RuntimeError):

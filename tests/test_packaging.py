@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 from packaging.requirements import Requirement
 
-from framework.session import LANES
+from framework.lanes import LANES
 from tests.command import ROOT, wheels
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from framework.config import Settings, load
-from framework.session import LANES
+from framework.lanes import LANES
 from framework.sources import Reading
 from framework.state import History
 from framework.tables import Lake, read

@@ -143,3 +143,17 @@ def init(
     from framework.cli.scaffold import new_project
 
     new_project(folder)
+
+
+@app.command()
+def releases(
+    label: Annotated[str | None, typer.Argument(metavar="[LABEL]", help="one release, in full")] = None,
+    all: Annotated[bool, typer.Option("--all", help="also those that AWS supports no longer")] = False,
+) -> None:
+    """List the releases of Amazon EMR: versions, Pythons, and until when AWS supports them. Asks AWS nothing."""
+    from framework.cli.releases import print_release, print_releases
+
+    if label:
+        print_release(label)
+    else:
+        print_releases(all=all)
