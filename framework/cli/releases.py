@@ -4,6 +4,7 @@ from datetime import date
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from framework.cli.start import clock
@@ -24,6 +25,9 @@ def print_releases(*, all: bool) -> None:
     for found in shown:
         printed.add_row(*_cells(found, today))
     console = Console(highlight=False)
+    if not console.is_terminal:  # a file or a pipe is as wide as it has to be
+        wanted = Measurement.get(console, console.options.update(max_width=1_000), printed)
+        console.width = max(console.width, wanted.maximum)
     console.print(printed)
     console.print("\njobs: whether Lakegate's jobs run on it. `lakegate releases LABEL` says why not, and all else.")
     if hidden := len(RELEASES) - len(shown):

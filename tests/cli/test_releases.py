@@ -47,6 +47,10 @@ def test_those_at_their_end_of_life_are_as_little_listed(tmp_path: Path, monkeyp
     assert rows(lakegate(tmp_path, "releases", "--all"))["emr-7.14.0"][-2:] == ["end of life", "yes"]
 
 
+def test_the_table_is_whole_in_a_pipe_of_any_width(tmp_path: Path) -> None:
+    assert rows(lakegate(tmp_path, "releases", COLUMNS="60")) == rows(lakegate(tmp_path, "releases", COLUMNS="100"))
+
+
 def test_the_table_is_whole_at_a_hundred_columns(tmp_path: Path) -> None:
     said = lakegate(tmp_path, "releases", "--all", COLUMNS="100")
     assert max(map(len, said.out.splitlines())) <= 100
