@@ -82,7 +82,7 @@ def _repack(name: str, into: Path) -> Path:
     files = {
         file.as_posix(): Path(str(file.locate())).read_bytes()
         for file in found.files or ()
-        if ".." not in file.parts and "__pycache__" not in file.parts and file.suffix != ".pth"
+        if not {"..", "bin", "__pycache__"} & set(file.parts) and file.suffix != ".pth"  # a command is in .. or bin
     }
     (wheel,) = [content for name, content in files.items() if name.endswith(".dist-info/WHEEL")] or [b""]
     tag = message_from_bytes(wheel).get("Tag", "py3-none-any")

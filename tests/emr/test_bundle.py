@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
@@ -249,9 +250,7 @@ def test_a_project_that_cannot_be_built_says_why(lock: list[str], tmp_path: Path
         build(made, GRAVITON, tmp_path / "dist")
 
 
-def test_without_a_network_the_error_says_so(
-    lock: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_network_the_error_says_so(lock: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = shop(tmp_path / "shop", lock)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("UV_FIND_LINKS")
@@ -276,7 +275,7 @@ def test_the_password_of_an_index_is_not_repeated(
 
 
 def test_without_uv_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "uv", None)
+    monkeypatch.setitem(sys.modules, "uv", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BundleToolMissingError, match=r"lakegate\[emr\]"):
         uv.run(["--version"])

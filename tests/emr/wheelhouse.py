@@ -44,7 +44,9 @@ class Wheelhouse:
         with ZipFile(self.folder / f"{module}-{version}-{tag}.whl", "w") as wheel:
             for path, content in (files or {f"{module}/__init__.py": ""}).items():
                 wheel.writestr(path, content)
-            wheel.writestr(f"{folder}/METADATA", f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n{said}{needs}")
+            wheel.writestr(
+                f"{folder}/METADATA", f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n{said}{needs}"
+            )
             wheel.writestr(f"{folder}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
             wheel.writestr(f"{folder}/RECORD", "")
         return f"{name}=={version}"
