@@ -841,9 +841,9 @@ class UnfitDependencyError(EmrError, ValueError):
         self.platform, self.faults = platform, tuple(faults)
         listed = "\n".join(f"  {fault}" for fault in faults)
         super().__init__(
-            f"The bundle would not run on {platform}; nothing was written:\n{listed}\nChoose other versions or other "
-            "nodes, or lock again: uv pip compile --universal --generate-hashes pyproject.toml -o "
-            "requirements/runtime.txt"
+            f"The bundle would not run on {platform}; nothing was written:\n{listed}\nInstall here what is "
+            "missing, choose other versions or other nodes, or lock again: uv pip compile --universal "
+            "--generate-hashes pyproject.toml -o requirements/runtime.txt"
         )
 
 

@@ -41,7 +41,7 @@ def _faults(path: Path, platform: Platform) -> Iterator[str]:
         file.seek(0)
         try:
             elf = ELFFile(file)
-            machine, needed = MACHINES.get(elf["e_machine"], elf["e_machine"]), _glibc(elf)
+            machine, needed = MACHINES.get(elf["e_machine"], elf["e_machine"]), glibc(elf)
         except ELFError as error:
             yield f"is a damaged ELF file: {error}"
             return
@@ -51,7 +51,7 @@ def _faults(path: Path, platform: Platform) -> Iterator[str]:
         yield f"needs glibc {needed[0]}.{needed[1]}"
 
 
-def _glibc(elf: "ELFFile") -> tuple[int, int]:
+def glibc(elf: "ELFFile") -> tuple[int, int]:
     """Return the newest glibc that a symbol is asked of, as GLIBC_2.17 asks 2.17."""
     from elftools.elf.gnuversions import GNUVerNeedSection
 
