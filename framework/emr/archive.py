@@ -7,7 +7,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 # The first that a zip file can hold.
 EPOCH = (1980, 1, 1, 0, 0, 0)
-MODE = 0o100644
+MODE = 0o100644  # a file, and everybody may read it
 
 
 def write(path: Path, files: Mapping[str, Path] | Mapping[str, bytes]) -> None:

@@ -20,8 +20,8 @@ from framework.errors import DependencyError, NoWheelError, UnreachableIndexErro
 LOCK = Path("requirements") / "runtime.txt"
 # Spark is on the nodes, and Delta's Python module of the release's version is added; lakegate is a wheel of its own.
 PROVIDED = ("pyspark", "py4j", "delta-spark", "lakegate")
-# botocore describes each of some 400 AWS services in files, which are half of all; these are what Lakegate calls, on a
-# cluster or at a user's desk, and what jobs on EMR are likely to.
+# botocore describes each of some 400 AWS services in files, which would be two thirds of the archive. These are what
+# Lakegate calls, and what jobs on EMR often do.
 SERVICES = {
     *("s3", "sts", "secretsmanager", "kms", "ssm", "iam"),
     *("emr", "glue", "lakeformation", "dynamodb", "sns", "sqs", "cloudwatch", "logs", "events"),
@@ -35,7 +35,11 @@ def lock(root: Path | None) -> str:
     """Return the versions to use, one `name==version` a line: the project's lock with its hashes, else what is here."""
     if root and (root / LOCK).is_file():
         return (root / LOCK).read_text("utf-8")
-    return "\n".join(sorted({f"{found.name}=={found.version}" for found in distributions()}))
+    here: dict[str, str] = {}
+    for found in distributions():  # in the order of sys.path: the first of a name is the one that is imported
+        if found.name:
+            here.setdefault(canonical(found.name), found.version)
+    return "\n".join(f"{name}=={version}" for name, version in sorted(here.items()))
 
 
 def locked(text: str) -> dict[str, set[str]]:

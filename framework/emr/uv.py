@@ -25,7 +25,7 @@ def run(arguments: Sequence[str | Path]) -> "subprocess.CompletedProcess[str]":
 
 def said(done: "subprocess.CompletedProcess[str]") -> str:
     """Return the end of what uv said, without the names and passwords that an index's address may hold."""
-    return re.sub(r"://[^/@\s]+@", "://****@", done.stderr.strip())[-2_000:]
+    return re.sub(r"://[^/\s]+@", "://****@", done.stderr.strip())[-2_000:]
 
 
 def _found() -> str:

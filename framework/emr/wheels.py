@@ -82,10 +82,13 @@ def _repack(name: str, into: Path) -> Path:
     files = {
         file.as_posix(): Path(str(file.locate())).read_bytes()
         for file in found.files or ()
-        if not {"..", "bin", "__pycache__"} & set(file.parts) and file.suffix != ".pth"  # a command is in .. or bin
+        # Its commands are in ../../../bin, or in bin/ where pip was given a --target.
+        if not {"..", "__pycache__"} & set(file.parts) and file.parts[0] != "bin" and file.suffix != ".pth"
     }
-    (wheel,) = [content for name, content in files.items() if name.endswith(".dist-info/WHEEL")] or [b""]
-    tag = message_from_bytes(wheel).get("Tag", "py3-none-any")
+    wheel = [content for name, content in files.items() if name.endswith(".dist-info/WHEEL")]
+    if not wheel:
+        raise WheelError(name, "what installed it kept no record of its files; install it with pip or uv")
+    tag = message_from_bytes(wheel[0]).get("Tag", "py3-none-any")
     return _write(into / f"{found.name.replace('-', '_')}-{found.version}-{tag}.whl", files)
 
 

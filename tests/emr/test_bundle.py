@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from zipfile import ZipFile
 
 import pytest
@@ -272,6 +273,11 @@ def test_the_password_of_an_index_is_not_repeated(
         build(made, GRAVITON, tmp_path / "dist")
     assert PLANTED not in str(refused.value)
     assert "127.0.0.1:9" in str(refused.value)
+
+
+def test_no_password_is_repeated_that_a_builder_prints() -> None:
+    done = CompletedProcess((), 1, "", "cannot read https://user:p@ss@index/simple and https://index/a@1")
+    assert uv.said(done) == "cannot read https://****@index/simple and https://index/a@1"
 
 
 def test_without_uv_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

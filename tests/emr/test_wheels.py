@@ -81,6 +81,14 @@ def test_jobs_that_are_installed_nowhere_have_no_wheel(tmp_path: Path, monkeypat
         wheels.jobs(None, tmp_path)
 
 
+def test_jobs_of_which_nobody_recorded_the_files_have_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "jobs-1.dist-info").mkdir()
+    (tmp_path / "jobs-1.dist-info" / "METADATA").write_text("Name: jobs\nVersion: 1\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(WheelError, match="kept no record"):
+        wheels.jobs(None, tmp_path)
+
+
 def test_a_project_without_a_pyproject_is_shown_the_way(tmp_path: Path) -> None:
     with pytest.raises(WheelError, match="lakegate init"):
         wheels.jobs(tmp_path, tmp_path)
