@@ -29,6 +29,7 @@ from tests.emr.wheelhouse import Wheelhouse, library
 GRAVITON = Platform.of("emr-spark-8.2.0", "aarch64", "3.11")
 X86 = Platform.of("emr-7.14.0", "x86_64", "3.11")
 PLANTED = "AKIAPLANTED123456789"
+LOGIN = f"user:{PLANTED}"
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +264,7 @@ def test_without_a_network_the_error_says_so(lock: list[str], tmp_path: Path, mo
 def test_the_password_of_an_index_is_not_repeated(
     lock: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = shop(tmp_path / "shop", lock, f"planted @ http://user:{PLANTED}@127.0.0.1:9/planted-1.0-py3-none-any.whl")
+    made = shop(tmp_path / "shop", lock, f"planted @ http://{LOGIN}@127.0.0.1:9/planted-1.0-py3-none-any.whl")
     declared = made / "pyproject.toml"
     declared.write_text(declared.read_text() + "\n[tool.hatch.metadata]\nallow-direct-references = true\n")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
@@ -276,7 +277,7 @@ def test_the_password_of_an_index_is_not_repeated(
 
 
 def test_no_password_is_repeated_that_a_builder_prints() -> None:
-    done = CompletedProcess((), 1, "", "cannot read https://user:p@ss@index/simple and https://index/a@1")
+    done = CompletedProcess((), 1, "", f"cannot read https://{LOGIN}@1@index/simple and https://index/a@1")
     assert uv.said(done) == "cannot read https://****@index/simple and https://index/a@1"
 
 
