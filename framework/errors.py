@@ -31,6 +31,9 @@ LakegateError
 │   └── StorageError · LakeNotWritableError · SecretMissingError
 ├── EmrError (1)                    clusters, steps and what is sent to them
 │   ├── UnknownReleaseError · ReleaseMismatchError · AwsRefusedError
+│   ├── BundleToolMissingError · WheelError
+│   ├── NoWheelError · UnreachableIndexError · DependencyError · UnfitDependencyError
+│   ├── BundleMissingError · BundleDamagedError
 │   └── ClusterNotFoundError · AmbiguousClusterError
 └── StageFailedError (1)            anything else that a stage raised
 """
@@ -776,6 +779,89 @@ class AmbiguousClusterError(EmrError, LookupError):
         super().__init__(
             f"{len(found)} active clusters are called {name!r}: {', '.join(found)}. Say which: --set emr.cluster_id=ID."
         )
+
+
+class BundleToolMissingError(EmrError, ImportError):
+    """What builds and checks bundles is not installed."""
+
+    def __init__(self, tool: str) -> None:
+        self.tool = tool
+        super().__init__(f"A bundle is built with {tool}, which is not installed here: pip install 'lakegate[emr]'.")
+
+
+class WheelError(EmrError, ValueError):
+    """The wheel of lakegate, or of the project's jobs, cannot be made."""
+
+    def __init__(self, wheel: str, reason: str) -> None:
+        self.wheel, self.reason = wheel, reason
+        super().__init__(f"The wheel of {wheel} cannot be made: {reason}")
+
+
+class NoWheelError(EmrError, LookupError):
+    """A dependency has no wheel that runs on the nodes."""
+
+    def __init__(self, packages: Sequence[str], platform: str) -> None:
+        self.packages, self.platform = tuple(packages), platform
+        super().__init__(
+            f"There is no wheel of {', '.join(packages)} for {platform}, and nothing is compiled for another CPU here. "
+            "Choose a version that has one; or other nodes (emr.architecture, emr.python, emr.release); or build the "
+            "wheel on such a machine (pip wheel) and name its folder in UV_FIND_LINKS."
+        )
+
+
+class UnreachableIndexError(EmrError, ConnectionError):
+    """The package index cannot be reached, and what is needed was never fetched before."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        super().__init__(
+            "The wheels for the cluster cannot be fetched. Look at the network and the proxy (HTTPS_PROXY), or at the "
+            f"index that uv is told to use (UV_DEFAULT_INDEX, UV_OFFLINE). uv said:\n{words}"
+        )
+
+
+class DependencyError(EmrError, ValueError):
+    """The dependencies of a project cannot be had as they are locked."""
+
+    def __init__(self, platform: str, words: str) -> None:
+        self.platform, self.words = platform, words
+        super().__init__(
+            f"The dependencies for {platform} cannot be had in the versions of requirements/runtime.txt, or without "
+            "such a file in those that are installed here. Mend pyproject.toml, lock or install again. uv "
+            f"said:\n{words}"
+        )
+
+
+class UnfitDependencyError(EmrError, ValueError):
+    """Dependencies would not load on the nodes, or are not those that were locked."""
+
+    def __init__(self, platform: str, faults: Sequence[str]) -> None:
+        self.platform, self.faults = platform, tuple(faults)
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        super().__init__(
+            f"The bundle would not run on {platform}; nothing was written:\n{listed}\nInstall here what is "
+            "missing, choose other versions or other nodes, or lock again: uv pip compile --universal "
+            "--generate-hashes pyproject.toml -o requirements/runtime.txt"
+        )
+
+
+class BundleMissingError(EmrError, FileNotFoundError):
+    """No bundle was built for these nodes."""
+
+    def __init__(self, manifest: str, folder: str) -> None:
+        self.manifest, self.folder = manifest, folder
+        super().__init__(
+            f"There is no {manifest} in {folder}. Run `lakegate package` first, for the release, CPU and Python that "
+            "jobs are submitted to."
+        )
+
+
+class BundleDamagedError(EmrError, ValueError):
+    """A file of a bundle is not the one that was built."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path} cannot be sent: {reason}. Run `lakegate package` again.")
 
 
 class StageFailedError(LakegateError, RuntimeError):

@@ -157,3 +157,16 @@ def releases(
         print_release(label)
     else:
         print_releases(all=all)
+
+
+@app.command()
+def package(
+    release: Annotated[str | None, typer.Option(help="EMR release label, in place of emr.release")] = None,
+    arch: Annotated[str | None, typer.Option(metavar="x86_64|aarch64", help="in place of emr.architecture")] = None,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Build what jobs need on a cluster into dist/: wheels, entrypoint and dependencies, for its CPU and Python."""
+    from framework.cli.package import package as build_package
+
+    build_package(env, set or [], release, arch)
