@@ -31,7 +31,10 @@ LakegateError
 │   └── StorageError · LakeNotWritableError · SecretMissingError
 ├── EmrError (1)                    clusters, steps and what is sent to them
 │   ├── UnknownReleaseError · AwsRefusedError
-│   └── ClusterNotFoundError · AmbiguousClusterError
+│   ├── ClusterNotFoundError · AmbiguousClusterError
+│   ├── UnknownApplicationError · UnsupportedSettingError · MixedArchitectureError · ConfigurationClashError
+│   ├── SecurityConfigurationError · TransientClusterError
+│   └── ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -767,6 +770,105 @@ class AmbiguousClusterError(EmrError, LookupError):
         super().__init__(
             f"{len(found)} active clusters are called {name!r}: {', '.join(found)}. Say which: --set emr.cluster_id=ID."
         )
+
+
+class UnknownApplicationError(EmrError, LookupError):
+    """A release does not bring an application that a cluster is to have."""
+
+    def __init__(self, release: str, application: str, known: Sequence[str]) -> None:
+        self.release, self.application, self.known = release, application, tuple(known)
+        super().__init__(
+            f"{release} does not bring {application!r}. {alternatives(application, known)} Take it out of "
+            "emr.cluster.applications, or choose a release that has it: `lakegate releases`."
+        )
+
+
+class UnsupportedSettingError(EmrError, ValueError):
+    """A setting asks for what the release does not have."""
+
+    def __init__(self, release: str, setting: str, reason: str) -> None:
+        self.release, self.setting = release, setting
+        super().__init__(f"Setting {setting!r} does not fit {release}: {reason}. Change it, or emr.release.")
+
+
+class MixedArchitectureError(EmrError, ValueError):
+    """Nodes of a cluster have another CPU than the one that bundles are built for."""
+
+    def __init__(self, architecture: str, others: Sequence[str]) -> None:
+        self.architecture, self.others = architecture, tuple(others)
+        super().__init__(
+            f"emr.architecture is {architecture}, and {', '.join(others)} is not: a bundle's native libraries would "
+            "not load there. Choose other instance types, or set emr.architecture for all of them."
+        )
+
+
+class ConfigurationClashError(EmrError, ValueError):
+    """Two sources of a classification give one property different values."""
+
+    def __init__(self, classification: str, name: str, ours: str, theirs: str) -> None:
+        self.classification, self.property = classification, name
+        super().__init__(
+            f"Property {name!r} of the classification {classification!r} is {ours!r}, which follows from the release "
+            f"and the settings, and {theirs!r} in emr.cluster.configurations. Take it out there, or change the setting."
+        )
+
+
+class SecurityConfigurationError(EmrError, ValueError):
+    """A security configuration is not there, or does not fit the cluster."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        super().__init__(
+            f"The security configuration {name!r} {reason}. Mend emr.cluster.security_configuration, or take it out "
+            "and let [emr.cluster.security] make one."
+        )
+
+
+class TransientClusterError(EmrError, ValueError):
+    """A cluster cannot be one that ends itself after its steps."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The cluster cannot be transient: {reason}")
+
+
+class ClusterFailedError(EmrError, RuntimeError):
+    """A cluster ended, or never came up."""
+
+    def __init__(self, cluster: str, state: str, reason: str) -> None:
+        self.cluster, self.state, self.reason = cluster, state, reason
+        super().__init__(
+            f"Cluster {cluster} is {state}: {reason or 'EMR gives no reason'}. See `lakegate why {cluster}`."
+        )
+
+
+class ClusterTimeoutError(EmrError, TimeoutError):
+    """A cluster did not get as far as it was waited for."""
+
+    def __init__(self, cluster: str, state: str, seconds: float) -> None:
+        self.cluster, self.state, self.seconds = cluster, state, seconds
+        super().__init__(
+            f"Cluster {cluster} is still {state} after {seconds:.0f} s. It goes on, and costs: look with `lakegate "
+            f"cluster show {cluster}`, end it with `lakegate cluster terminate {cluster}`."
+        )
+
+
+class ClusterProtectedError(EmrError, PermissionError):
+    """A cluster to be ended has termination protection."""
+
+    def __init__(self, cluster: str) -> None:
+        self.cluster = cluster
+        super().__init__(
+            f"Cluster {cluster} has termination protection, so nothing was ended. Take the protection off and end it "
+            f"with `lakegate cluster terminate {cluster} --unprotect`."
+        )
+
+
+class ResizeError(EmrError, ValueError):
+    """A cluster cannot be made the size that is asked for."""
+
+    def __init__(self, cluster: str, reason: str) -> None:
+        self.cluster = cluster
+        super().__init__(f"Cluster {cluster} was not resized: {reason}")
 
 
 class StageFailedError(LakegateError, RuntimeError):
