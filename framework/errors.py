@@ -34,7 +34,7 @@ LakegateError
 │   ├── ClusterNotFoundError · AmbiguousClusterError
 │   ├── UnknownApplicationError · UnsupportedSettingError · MixedArchitectureError · ConfigurationClashError
 │   ├── SecurityConfigurationError · TransientClusterError
-│   └── ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
+│   └── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -829,6 +829,17 @@ class TransientClusterError(EmrError, ValueError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The cluster cannot be transient: {reason}")
+
+
+class LostClusterError(EmrError, ConnectionError):
+    """Nobody knows whether a cluster was made: AWS's answer was lost, and it cannot be asked."""
+
+    def __init__(self, name: str, token: str, reason: str) -> None:
+        self.name, self.token = name, token
+        super().__init__(
+            f"The cluster {name!r} may or may not be there, and would cost: {reason}. Run the same command with "
+            f"--creation {token}: it makes it only if it is not there."
+        )
 
 
 class ClusterFailedError(EmrError, RuntimeError):

@@ -176,6 +176,9 @@ class ClusterSettings(Section):
             found.append("security_configuration names one that is there; take [emr.cluster.security] out, or the name")
         if not self.security_configuration and bool(self.kerberos) != bool(self.security.kdc):
             found.append("Kerberos needs both [emr.cluster.kerberos] and [emr.cluster.security.kdc]")
+        own = self.security.kdc and self.security.kdc.provider == "ClusterDedicatedKdc"
+        if own and self.nodes.primaries == 3:
+            found.append("three primary nodes need a KDC elsewhere: set security.kdc.provider to ExternalKdc")
         if self.kerberos and self.security.kdc and bool(self.security.kdc.trust) != self.kerberos.cross_realm:
             found.append("kerberos.cross_realm and security.kdc.trust go together")
         return found
