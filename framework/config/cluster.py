@@ -1,8 +1,9 @@
 """`[emr.cluster]`: what a cluster is made of.
 
-Left out, on purpose: VisibleToAllUsers, which has no effect any more; AmiVersion, SupportedProducts, HadoopVersion and
-AdditionalInfo, which are of releases without Delta Lake; spot blocks, which are no longer sold; custom auto-scaling
-policies, since managed scaling does their work; and the placement strategies other than SPREAD, which EMR refuses.
+Left out, on purpose: VisibleToAllUsers, which has no effect any more; AmiVersion, HadoopVersion, AdditionalInfo,
+SupportedProducts and NewSupportedProducts, which are of releases without Delta Lake; spot blocks, which are no longer
+sold; custom policies of automatic scaling and their AutoScalingRole, since managed scaling does their work; placement
+strategies other than SPREAD, which EMR refuses; and ExtendedSupport, which AWS grants an account.
 """
 
 from typing import Annotated, Literal, Self
