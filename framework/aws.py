@@ -1,5 +1,6 @@
 """The one place that makes AWS clients; boto3 is imported when one is made, not before."""
 
+import os
 import re
 from typing import Any
 
@@ -37,14 +38,24 @@ def client(service: str, settings: AwsSettings, *, retries: bool = True) -> Any:
     )
 
 
+def region(settings: AwsSettings) -> str | None:
+    """Return the region that a client is made for, without making one; None where nothing names it."""
+    if known := settings.region or os.environ.get("AWS_DEFAULT_REGION"):
+        return known
+    import botocore.session
+
+    named = botocore.session.get_session().get_config_variable("region")
+    return str(named) if named else None
+
+
 def code(error: BaseException) -> str:
     """Return AWS's own name of a refusal, such as NoSuchKey; empty where there was no answer."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return str(_answer(error).get("Code", ""))
 
 
 def reason(error: BaseException) -> str:
     """Return what AWS, or the way there, said of a failure, without the numbers of accounts."""
-    said = str(getattr(error, "response", {}).get("Error", {}).get("Message", "") or error)
+    said = str(_answer(error).get("Message", "") or error)
     return ACCOUNT.sub("<account>", said)
 
 
@@ -61,3 +72,8 @@ def is_lost(error: BaseException | None) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return code(error) in BROKEN or (status >= 500 and not is_throttled(error))
     return isinstance(error, HTTPClientError | ConnectionError)
+
+
+def _answer(error: BaseException) -> Any:
+    """Return what AWS said of an error; a connection that was lost has an empty answer."""
+    return (getattr(error, "response", None) or {}).get("Error", {})

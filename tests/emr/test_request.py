@@ -38,7 +38,7 @@ STEP = {
 def _releases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a release with every application, and older ones that differ by their label only."""
     for label in ("emr-7.14.0", "emr-7.0.0", "emr-6.15.0", "emr-6.12.0", "emr-6.11.0", "emr-6.9.1", "emr-6.9.0"):
-        monkeypatch.setitem(RELEASES, label, replace(ALL, label=label))  # type: ignore[arg-type]
+        monkeypatch.setitem(RELEASES, label, replace(ALL, label=label))
 
 
 def settings(release: str = "emr-7.14.0", *, emr: dict[str, Any] | None = None, **cluster: Any) -> EmrSettings:
