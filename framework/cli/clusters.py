@@ -28,10 +28,10 @@ def print_plan(environment: str, overrides: Sequence[str]) -> None:
     """Print the request and the security configuration as JSON, and advice; no secret, and no number of an account."""
     from framework.emr import security
     from framework.emr.command import create_cluster, unsaid
-    from framework.emr.request import run_job_flow
+    from framework.emr.request import run_job_flow, shown
 
     settings = _settings(environment, overrides)
-    request = run_job_flow(settings.emr, settings.catalog.kind)
+    request = shown(run_job_flow(settings.emr, settings.catalog.kind))
     _print(request)
     if not settings.emr.cluster.security_configuration:
         typer.echo(f"\nSecurity configuration {security.name(settings.emr)}, made when it is missing:")
@@ -60,9 +60,12 @@ def create_cluster(
     # All that can be refused without AWS is refused before anybody is asked.
     request = run_job_flow(settings.emr, settings.catalog.kind, lambda name: secret(name, settings), token=token)
     _print_advice(_advice(settings))
+    emr, once = aws.client("emr", settings.aws), aws.client("emr", settings.aws, retries=False)
+    for each in cluster.clusters(emr):
+        if each.name == settings.emr.cluster.name:
+            typer.echo(f"{each.id} is active under the same name, and costs: of two, `submit` wants emr.cluster_id.")
     if not yes:
         confirm(f"Make the cluster {settings.emr.cluster.name!r}?")
-    emr, once = aws.client("emr", settings.aws), aws.client("emr", settings.aws, retries=False)
     since = clock() - (timedelta(days=1) if creation else MARGIN)
     found = cluster.made(emr, request["Name"], token, since) if creation else None
     if found is None and security.provide(emr, settings.emr):

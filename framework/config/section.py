@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -16,6 +16,19 @@ def _split(value: object) -> object:
     return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
 
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    """Refuse what is no tag of AWS."""
+    for key, value in tags.items():
+        if not 0 < len(key) <= 128 or len(value) > 256:
+            raise ValueError(f"a tag has a key of 1 to 128 characters and a value of up to 256: {key[:128]!r}")
+        if key.lower().startswith("aws:"):
+            raise ValueError(f"a key that begins with aws: is AWS's own: {key!r}")
+    if len(tags) > 49:
+        raise ValueError("AWS takes 50 tags, and one is lakegate's")
+    return tags
+
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Arn = Annotated[str, Field(pattern=r"^arn:")]
 S3Object = Annotated[str, Field(pattern=r"^(s3://|arn:).")]
+Tags = Annotated[dict[str, str], AfterValidator(_tags)]

@@ -10,6 +10,7 @@ from typing import Any
 from framework.config.cluster import ClusterSettings
 from framework.config.emr import EmrSettings
 from framework.config.nodes import FleetsSettings
+from framework.config.settings import SECRET_WORDS
 from framework.emr import security
 from framework.emr.classifications import classifications, listed
 from framework.emr.hardware import given, instances, managed_scaling
@@ -27,6 +28,19 @@ PATCHED = {"emr-6.9.1", "emr-6.10.1", "emr-6.11.1"}
 def masked(_: str) -> str:
     """Stand in for a secret where a request is only shown."""
     return "**********"
+
+
+def shown(request: Any) -> Any:
+    """Return a request with a mask for the properties that are credentials, such as a metastore's password."""
+    if isinstance(request, list):
+        return [shown(each) for each in request]
+    if not isinstance(request, dict):
+        return request
+    properties = {
+        name: masked(name) if any(word in name.lower() for word in SECRET_WORDS) else value
+        for name, value in request.get("Properties", {}).items()
+    }
+    return {name: properties if name == "Properties" else shown(value) for name, value in request.items()}
 
 
 def run_job_flow(

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from framework import aws
 from framework.cli import clusters
@@ -110,6 +111,7 @@ def test_no_secret_and_no_number_of_an_account_is_printed(home: Path, clients: C
         "security": {"kdc": {}, "disk": {"kms_key": KEY}},
         "log_key": KEY,
         "cloudwatch": {"kms_key": KEY},
+        "configurations": {"hive-site": {"javax.jdo.option.ConnectionPassword": PROPERTY}},
     }
     variables = {f"LAKEGATE_EMR__CLUSTER__{name.upper()}": json.dumps(each) for name, each in given.items()}
     variables["LAKEGATE_EMR__CLUSTER__LOG_KEY"] = KEY
@@ -119,6 +121,7 @@ def test_no_secret_and_no_number_of_an_account_is_printed(home: Path, clients: C
     assert said.code == 0, said.err
     assert ACCOUNT not in said.out + said.err
     assert PASSWORD not in said.out + said.err
+    assert PROPERTY not in said.out + said.err
     assert "arn:aws:kms:eu-north-1:<account>:key/1" in said.out
     attributes = first_json(said.out)["KerberosAttributes"]
     assert attributes == {"Realm": "EC2.INTERNAL", "KdcAdminPassword": "**********"}
@@ -127,11 +130,13 @@ def test_no_secret_and_no_number_of_an_account_is_printed(home: Path, clients: C
         describe_security_configuration=[MISSING],
         create_security_configuration=[SECURED],
         run_job_flow=[refusal("RunJobFlow", "ValidationException", f"no role in {ACCOUNT}")],
+        list_clusters=[{"Clusters": []}],
     )
     failed = call(home, "create", "--yes", role, **variables, **secret)
     assert failed.code == 1
     assert ACCOUNT not in failed.out + failed.err
     assert PASSWORD not in failed.out + failed.err
+    assert PROPERTY not in failed.out + failed.err
     (sent,) = clients["emr"].asked("run_job_flow")
     assert sent["KerberosAttributes"]["KdcAdminPassword"] == PASSWORD
 
@@ -164,6 +169,7 @@ def creating(**more: Any) -> Amazon:
         "describe_security_configuration": [MISSING],
         "create_security_configuration": [SECURED],
         "run_job_flow": [{"JobFlowId": "j-1"}],
+        "list_clusters": [{"Clusters": []}],
     }
     return Amazon(**{**given, **more})
 
@@ -173,7 +179,7 @@ def test_create_asks_makes_both_and_says_how_to_follow(
 ) -> None:
     clients["emr"] = emr = creating()
     refused = call(home, "create")
-    assert (refused.code, emr.calls) == (2, [])
+    assert (refused.code, [name for name, _ in emr.calls]) == (2, ["list_clusters"])
     assert "--yes" in refused.err
     said = call(home, "create", "--yes")
     assert said.code == 0, said.err
@@ -207,6 +213,14 @@ def test_two_creations_have_two_tokens_and_one_that_is_named_is_looked_for_first
     clients["emr"] = creating(list_clusters=[{"Clusters": []}])
     assert call(home, "create", "--yes", "--creation", "t1").code == 0
     assert token(clients["emr"]) == "t1"
+
+
+def test_create_says_that_a_cluster_of_the_same_name_is_there(home: Path, clients: Clients) -> None:
+    there = [{"Id": "j-8", "Name": "lakegate"}, {"Id": "j-9", "Name": "other"}]
+    clients["emr"] = creating(list_clusters=[{"Clusters": there}])
+    said = call(home, "create", "--yes")
+    assert "j-8 is active under the same name" in said.out
+    assert "j-9" not in said.out
 
 
 def test_the_call_that_makes_a_cluster_is_never_repeated_by_boto3(home: Path, clients: Clients) -> None:
@@ -324,6 +338,27 @@ def test_terminate_asks_unless_it_is_told_not_to(home: Path, clients: Clients) -
     assert call(home, "terminate", "j-1").code == 2
     assert emr.calls == []
     assert call(home, "terminate", "j-1", "--yes").out == "j-1 is terminating.\n"
+
+
+def test_a_cluster_lives_and_ends_with_the_clients_that_boto3_makes(home: Path) -> None:
+    (home / "conf" / "prod.toml").write_text(PROD.partition("# What must not go away")[0])  # groups, which moto knows
+    with mock_aws():
+
+        def called(*arguments: str) -> str:
+            keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+            said = call(home, *arguments, AWS_DEFAULT_REGION="eu-north-1", **keys)
+            assert said.code == 0, said.err
+            return said.out
+
+        first = called("create", "--yes", "--wait")
+        assert "Made the security configuration lakegate-" in first
+        assert first.endswith("  WAITING\n")
+        assert "Made the security configuration" not in called("create", "--yes", "--set=emr.cluster.name=second")
+        assert "lakegate: WAITING" in called("show")
+        assert "second" in called("list")
+        assert "is terminating" in called("terminate", "--yes")
+        assert "is terminating" in called("terminate", "second", "--yes")
+        assert called("list") == "There is no active cluster; --all lists those that ended.\n"
 
 
 @pytest.mark.parametrize("verb", ["plan", "create", "list", "show", "resize", "terminate"])

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from framework.config import ClusterSettings, load
+from framework.config import ClusterSettings, EmrSettings, load
 from framework.errors import SettingError
 from tests.command import ROOT, working_in
 
@@ -147,6 +147,15 @@ def test_what_emr_would_refuse_is_refused_where_it_is_set(given: dict[str, Any],
         ClusterSettings.model_validate(given)
     assert said in str(refused.value)
     assert "123456789012" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "tags", [{"": "x"}, {"k" * 129: "x"}, {"k": "v" * 257}, {"aws:team": "x"}, {f"k{n}": "" for n in range(50)}]
+)
+def test_what_is_no_tag_of_aws_is_refused(tags: dict[str, str]) -> None:
+    EmrSettings(tags={"k" * 128: "v" * 256})
+    with pytest.raises(ValidationError):
+        EmrSettings(tags=tags)
 
 
 ACCEPTED: list[dict[str, Any]] = [
