@@ -151,7 +151,7 @@ class SettingError(UsageError, ValueError):
     """A setting is unknown, or its value does not fit; secrets are never repeated here."""
 
     def __init__(self, setting: str, reason: str, origin: str = "the settings") -> None:
-        self.setting = setting
+        self.setting, self.reason = setting, reason
         super().__init__(f"Setting {setting!r} of {origin} is refused: {reason}")
 
 

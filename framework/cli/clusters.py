@@ -14,6 +14,7 @@ from rich.table import Table
 from framework.cli import project
 from framework.cli.options import confirm
 from framework.cli.start import clock
+from framework.errors import SettingError
 
 if TYPE_CHECKING:
     from framework.config import Settings
@@ -48,7 +49,6 @@ def create_cluster(
     environment: str, overrides: Sequence[str], *, yes: bool, wait: bool, timeout: int, creation: str | None
 ) -> None:
     """Make the cluster, after saying what is unsafe or costly about it and asking."""
-    from framework import aws
     from framework.emr import cluster, security
     from framework.emr.health import console
     from framework.emr.pace import Pace
@@ -60,7 +60,7 @@ def create_cluster(
     # All that can be refused without AWS is refused before anybody is asked.
     request = run_job_flow(settings.emr, settings.catalog.kind, lambda name: secret(name, settings), token=token)
     _print_advice(_advice(settings))
-    emr, once = aws.client("emr", settings.aws), aws.client("emr", settings.aws, retries=False)
+    emr, once = _client("emr", settings), _client("emr", settings, retries=False)
     for each in cluster.clusters(emr):
         if each.name == settings.emr.cluster.name:
             typer.echo(f"{each.id} is active under the same name, and costs: of two, `submit` wants emr.cluster_id.")
@@ -81,12 +81,11 @@ def create_cluster(
 
 def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -> None:
     """Print a line for each cluster."""
-    from framework import aws
     from framework.emr.cluster import clusters
 
     settings = _settings(environment, overrides)
     table = Table("id", "name", "state", "made (UTC)", "instance hours")
-    for found in clusters(aws.client("emr", settings.aws), every=every):
+    for found in clusters(_client("emr", settings), every=every):
         table.add_row(found.id, escape(found.name), found.state, _time(found.created), f"{found.instance_hours:,}")
     if table.row_count:
         Console(highlight=False).print(table)
@@ -96,13 +95,12 @@ def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -
 
 def print_cluster(which: str | None, environment: str, overrides: Sequence[str]) -> None:
     """Print a cluster and its health."""
-    from framework import aws
     from framework.emr.cluster import identify
     from framework.emr.health import console, health
 
     settings = _settings(environment, overrides)
-    emr, now = aws.client("emr", settings.aws), clock()
-    found = health(emr, aws.client("cloudwatch", settings.aws), identify(emr, settings.emr, which), now)
+    emr, now = _client("emr", settings), clock()
+    found = health(emr, _client("cloudwatch", settings), identify(emr, settings.emr, which), now)
     _print_health(found, console(emr.meta.region_name, found.id), now)
 
 
@@ -117,7 +115,6 @@ def resize_cluster(
     spot: Sequence[str],
 ) -> None:
     """Change the bounds, the nodes, or both."""
-    from framework import aws
     from framework.emr import resize
     from framework.emr.cluster import identify
 
@@ -126,7 +123,7 @@ def resize_cluster(
     if not (bounds or counts or on_spot):
         raise typer.BadParameter("say --min, --max, --nodes NAME=N or --spot NAME=N")
     settings = _settings(environment, overrides)
-    emr = aws.client("emr", settings.aws)
+    emr = _client("emr", settings)
     cluster = identify(emr, settings.emr, which)
     if bounds:
         limits = resize.bounds(emr, cluster, minimum, maximum)
@@ -141,11 +138,10 @@ def terminate_cluster(
     which: str | None, environment: str, overrides: Sequence[str], *, yes: bool, unprotect: bool
 ) -> None:
     """End a cluster, after asking."""
-    from framework import aws
     from framework.emr.cluster import identify, terminate
 
     settings = _settings(environment, overrides)
-    emr = aws.client("emr", settings.aws)
+    emr = _client("emr", settings)
     cluster = identify(emr, settings.emr, which)
     if not yes:
         confirm(f"End {cluster}, what runs on it, and its HDFS?")
@@ -160,8 +156,17 @@ def _settings(environment: str, overrides: Sequence[str]) -> "Settings":
     return load(environment, overrides)
 
 
-def _advice(settings: "Settings") -> "list[Advice]":
+def _client(service: str, settings: "Settings", *, retries: bool = True) -> Any:
+    """Make a client. Raises SettingError where nothing says in which region."""
     from framework import aws
+
+    try:
+        return aws.client(service, settings.aws, retries=retries)
+    except aws.failures() as error:
+        raise SettingError("aws.region", f"{aws.reason(error)} Set it, or AWS_DEFAULT_REGION.") from None
+
+
+def _advice(settings: "Settings") -> "list[Advice]":
     from framework.emr.advice import advise
     from framework.emr.network import Network, look
     from framework.emr.releases import release
@@ -170,9 +175,9 @@ def _advice(settings: "Settings") -> "list[Advice]":
     network = Network()
     if cluster.subnets or groups.model_dump(exclude_defaults=True):
         try:
-            network = look(aws.client("ec2", settings.aws, retries=False), cluster)
-        except aws.failures() as error:  # no region, so no client
-            network = Network(unseen=aws.reason(error))
+            network = look(_client("ec2", settings, retries=False), cluster)
+        except SettingError as error:
+            network = Network(unseen=error.reason)
     return advise(settings.emr, release(settings.emr.release), clock().date(), network)
 
 

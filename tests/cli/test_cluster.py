@@ -99,7 +99,9 @@ def test_plan_works_where_there_is_no_region_and_no_credentials(home: Path) -> N
     nowhere = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
     said = call(home, "plan", "--set=emr.cluster.subnets=subnet-1", AWS_EC2_METADATA_DISABLED="true", **nowhere)
     assert said.code == 0, said.err
-    assert "was not checked (You must specify a region.)" in said.out
+    assert "was not checked (You must specify a region. Set it, or AWS_DEFAULT_REGION.)" in said.out
+    refused = call(home, "list", AWS_EC2_METADATA_DISABLED="true", **nowhere)
+    assert (refused.code, "'aws.region'" in refused.err) == (2, True)
     known = {"AWS_DEFAULT_REGION": "eu-north-1", "AWS_EC2_METADATA_DISABLED": "true"}
     said = call(home, "plan", "--set=emr.cluster.subnets=subnet-1", **known, **nowhere)
     assert "Unable to locate credentials)" in said.out

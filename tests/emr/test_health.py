@@ -63,6 +63,7 @@ def test_a_cluster_is_shown_with_nodes_steps_and_the_newest_measures() -> None:
     assert found.metrics == {"YARNMemoryAvailablePercentage": 62.5, "HDFSUtilization": 3, "LiveDataNodes": 3}
     assert (found.unmeasured, found.faults) == ("", ())
     (asked,) = cloudwatch.asked("get_metric_data")
+    assert asked["ScanBy"] == "TimestampDescending"
     first = asked["MetricDataQueries"][0]["MetricStat"]["Metric"]
     assert first["Namespace"] == "AWS/ElasticMapReduce"
     assert first["Dimensions"] == [{"Name": "JobFlowId", "Value": "j-1"}]
