@@ -33,13 +33,13 @@ def print_plan(environment: str, overrides: Sequence[str]) -> None:
 
     settings = _settings(environment, overrides)
     request = shown(run_job_flow(settings.emr, settings.catalog.kind))
-    _print(request)
+    _print(request, settings)
     if not settings.emr.cluster.security_configuration:
         typer.echo(f"\nSecurity configuration {security.name(settings.emr)}, made when it is missing:")
-        _print(security.document(settings.emr))
+        _print(security.document(settings.emr), settings)
     left_out = f", which has no option for {', '.join(unsaid(request))}" if unsaid(request) else ""
     typer.echo(f"\nThe same with AWS's own command{left_out}:")
-    typer.echo(_shown(create_cluster(request)))
+    typer.echo(_hidden(create_cluster(request), settings))
     typer.echo("")
     _print_advice(_advice(settings))
     typer.echo("Nothing was changed.")
@@ -229,8 +229,16 @@ def _counts(option: str, given: Sequence[str]) -> Mapping[str, int]:
     return found
 
 
-def _print(value: Mapping[str, Any]) -> None:
-    typer.echo(_shown(json.dumps(value, indent=2)))
+def _print(value: Mapping[str, Any], settings: "Settings") -> None:
+    typer.echo(_hidden(json.dumps(value, indent=2), settings))
+
+
+def _hidden(text: str, settings: "Settings") -> str:
+    """Return a text without the secrets that are known here, wherever somebody put them, and numbers of accounts."""
+    for value in settings.secrets.values():
+        if known := value.get_secret_value():
+            text = text.replace(known, "**********")
+    return _shown(text)
 
 
 def _shown(text: str) -> str:

@@ -100,7 +100,9 @@ class ClusterSettings(Section):
     os_release: str | None = Field(None, description="Amazon Linux release; None: the newest that fits")
     root_volume: RootVolumeSettings = RootVolumeSettings()
 
-    log_uri: str | None = Field(None, pattern=r"^s3://[^/]+/", description="s3:// folder; without it nothing is kept")
+    log_uri: str | None = Field(
+        None, pattern=r"^s3://[^/]+(/.*)?$", description="s3:// folder; without it nothing is kept"
+    )
     log_key: Arn | None = Field(None, description="KMS key of the logs")
     cloudwatch: CloudWatchSettings | None = None
     s3_logs: S3LogsSettings = S3LogsSettings()

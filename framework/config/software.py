@@ -14,7 +14,9 @@ class BootstrapSettings(Section):
     """A script that each node runs before its applications start."""
 
     name: str = Field(min_length=1, max_length=256)
-    path: str = Field(pattern=r"^(s3|file)://?", max_length=10280, description="s3://, or file:/ for one of EMR's own")
+    path: str = Field(
+        pattern=r"^(s3://|file:/).", max_length=10280, description="s3://, or file:/ for one of EMR's own"
+    )
     arguments: Texts = ()
 
 

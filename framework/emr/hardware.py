@@ -123,8 +123,9 @@ def _fleet(role: str, fleet: FleetSettings) -> dict[str, Any]:
     return given(
         Name={"MASTER": "primary"}.get(role, role.lower()),
         InstanceFleetType=role,
-        TargetOnDemandCapacity=fleet.on_demand,
-        TargetSpotCapacity=fleet.spot,
+        # A primary fleet may say only one of them, so none is said as 0.
+        TargetOnDemandCapacity=fleet.on_demand or None,
+        TargetSpotCapacity=fleet.spot or None,
         InstanceTypeConfigs=[_type(each) for each in fleet.types],
         LaunchSpecifications=given(OnDemandSpecification=on_demand, SpotSpecification=on_spot if fleet.spot else None),
         ResizeSpecifications=given(

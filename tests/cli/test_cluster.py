@@ -70,7 +70,8 @@ def test_the_sample_settings_make_a_request_that_aws_knows_and_plan_asks_nobody(
     assert faults("RunJobFlow", request) == []
     assert (request["ReleaseLabel"], request["LogUri"]) == ("emr-spark-8.2.0", "s3://your-bucket/logs/emr/")
     fleets = {each["InstanceFleetType"]: each for each in request["Instances"]["InstanceFleets"]}
-    assert [fleets[role]["TargetSpotCapacity"] for role in ("MASTER", "CORE", "TASK")] == [0, 0, 1]
+    targets = [{name: n for name, n in fleets[role].items() if "Target" in name} for role in ("MASTER", "CORE", "TASK")]
+    assert targets == [{"TargetOnDemandCapacity": 1}, {"TargetOnDemandCapacity": 1}, {"TargetSpotCapacity": 1}]
     limits = request["ManagedScalingPolicy"]["ComputeLimits"]
     assert (limits["MaximumCoreCapacityUnits"], limits["MaximumOnDemandCapacityUnits"]) == (1, 1)
     assert "aws emr create-cluster" in said.out
@@ -113,6 +114,7 @@ def test_no_secret_and_no_number_of_an_account_is_printed(home: Path, clients: C
         "security": {"kdc": {}, "disk": {"kms_key": KEY}},
         "log_key": KEY,
         "cloudwatch": {"kms_key": KEY},
+        "bootstrap": [{"name": "setup", "path": "s3://b/setup.sh", "arguments": ["--pw", PASSWORD]}],
         "configurations": {"hive-site": {"javax.jdo.option.ConnectionPassword": PROPERTY}},
     }
     variables = {f"LAKEGATE_EMR__CLUSTER__{name.upper()}": json.dumps(each) for name, each in given.items()}
