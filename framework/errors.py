@@ -31,10 +31,12 @@ LakegateError
 │   └── StorageError · LakeNotWritableError · SecretMissingError
 ├── EmrError (1)                    clusters, steps and what is sent to them
 │   ├── UnknownReleaseError · ReleaseMismatchError · AwsRefusedError
-│   ├── BundleToolMissingError · WheelError
-│   ├── NoWheelError · UnreachableIndexError · DependencyError · UnfitDependencyError
-│   ├── BundleMissingError · BundleDamagedError
-│   └── ClusterNotFoundError · AmbiguousClusterError
+│   ├── BundleToolMissingError · WheelError · NoWheelError · UnreachableIndexError
+│   ├── DependencyError · UnfitDependencyError · BundleMissingError · BundleDamagedError
+│   ├── ClusterNotFoundError · AmbiguousClusterError
+│   ├── UnknownApplicationError · UnsupportedSettingError · MixedArchitectureError · ConfigurationClashError
+│   ├── SecurityConfigurationError · TransientClusterError
+│   └── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -151,7 +153,7 @@ class SettingError(UsageError, ValueError):
     """A setting is unknown, or its value does not fit; secrets are never repeated here."""
 
     def __init__(self, setting: str, reason: str, origin: str = "the settings") -> None:
-        self.setting = setting
+        self.setting, self.reason = setting, reason
         super().__init__(f"Setting {setting!r} of {origin} is refused: {reason}")
 
 
@@ -862,6 +864,116 @@ class BundleDamagedError(EmrError, ValueError):
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path} cannot be sent: {reason}. Run `lakegate package` again.")
+
+
+class UnknownApplicationError(EmrError, LookupError):
+    """A release does not bring an application that a cluster is to have."""
+
+    def __init__(self, release: str, application: str, known: Sequence[str]) -> None:
+        self.release, self.application, self.known = release, application, tuple(known)
+        super().__init__(
+            f"{release} does not bring {application!r}. {alternatives(application, known)} Take it out of "
+            "emr.cluster.applications, or choose a release that has it: `lakegate releases`."
+        )
+
+
+class UnsupportedSettingError(EmrError, ValueError):
+    """A setting asks for what the release does not have."""
+
+    def __init__(self, release: str, setting: str, reason: str) -> None:
+        self.release, self.setting = release, setting
+        super().__init__(f"Setting {setting!r} does not fit {release}: {reason}. Change it, or emr.release.")
+
+
+class MixedArchitectureError(EmrError, ValueError):
+    """Nodes of a cluster have another CPU than the one that bundles are built for."""
+
+    def __init__(self, architecture: str, others: Sequence[str]) -> None:
+        self.architecture, self.others = architecture, tuple(others)
+        super().__init__(
+            f"emr.architecture is {architecture}, and {', '.join(others)} is not: a bundle's native libraries would "
+            "not load there. Choose other instance types, or set emr.architecture for all of them."
+        )
+
+
+class ConfigurationClashError(EmrError, ValueError):
+    """Two sources of a classification give one property different values."""
+
+    def __init__(self, classification: str, name: str, ours: str, theirs: str) -> None:
+        self.classification, self.property = classification, name
+        super().__init__(
+            f"Property {name!r} of the classification {classification!r} is {ours!r}, which follows from the release "
+            f"and the settings, and {theirs!r} in emr.cluster.configurations. Take it out there, or change the setting."
+        )
+
+
+class SecurityConfigurationError(EmrError, ValueError):
+    """A security configuration is not there, or does not fit the cluster."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        super().__init__(
+            f"The security configuration {name!r} {reason}. Mend emr.cluster.security_configuration, or take it out "
+            "and let [emr.cluster.security] make one."
+        )
+
+
+class TransientClusterError(EmrError, ValueError):
+    """A cluster cannot be one that ends itself after its steps."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The cluster cannot be transient: {reason}")
+
+
+class LostClusterError(EmrError, ConnectionError):
+    """Nobody knows whether a cluster was made: AWS's answer was lost, and it cannot be asked."""
+
+    def __init__(self, name: str, token: str, reason: str) -> None:
+        self.name, self.token = name, token
+        super().__init__(
+            f"The cluster {name!r} may or may not be there, and would cost: {reason}. Run the same command with "
+            f"--creation {token}: it makes it only if it is not there."
+        )
+
+
+class ClusterFailedError(EmrError, RuntimeError):
+    """A cluster ended, or never came up."""
+
+    def __init__(self, cluster: str, state: str, reason: str) -> None:
+        self.cluster, self.state, self.reason = cluster, state, reason
+        super().__init__(
+            f"Cluster {cluster} is {state}: {reason or 'EMR gives no reason'}. See `lakegate why {cluster}`."
+        )
+
+
+class ClusterTimeoutError(EmrError, TimeoutError):
+    """A cluster did not get as far as it was waited for."""
+
+    def __init__(self, cluster: str, state: str, seconds: float) -> None:
+        self.cluster, self.state, self.seconds = cluster, state, seconds
+        super().__init__(
+            f"Cluster {cluster} is still {state} after {seconds:.0f} s. It goes on, and costs: look with `lakegate "
+            f"cluster show {cluster}`, end it with `lakegate cluster terminate {cluster}`."
+        )
+
+
+class ClusterProtectedError(EmrError, PermissionError):
+    """A cluster to be ended has termination protection."""
+
+    def __init__(self, cluster: str) -> None:
+        self.cluster = cluster
+        super().__init__(
+            f"Cluster {cluster} has termination protection, so nothing was ended. Take the protection off and end it "
+            f"with `lakegate cluster terminate {cluster} --unprotect`."
+        )
+
+
+class ResizeError(EmrError, ValueError):
+    """A cluster cannot be made the size that is asked for."""
+
+    def __init__(self, cluster: str, reason: str) -> None:
+        self.cluster = cluster
+        super().__init__(f"Cluster {cluster} was not resized: {reason}")
 
 
 class StageFailedError(LakegateError, RuntimeError):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from framework.cli.backfill import BackfillCommands
+from framework.cli.cluster import cluster
 from framework.cli.options import Environment, Overrides
 from framework.cli.run import RunCommands
 
@@ -23,6 +24,7 @@ app.add_typer(
     name="backfill",
     help="Run a job over a past interval: lakegate backfill JOB --from DAY --to DAY [--help]",
 )
+app.add_typer(cluster, name="cluster", help="Clusters of Amazon EMR: plan, create, list, show, resize, terminate.")
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="the name of a file of jobs/")]
 
