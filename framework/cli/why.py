@@ -63,6 +63,8 @@ def _of_step(report: "StepReport") -> Iterable[str]:
 def _cause(found: "Found") -> Iterable[str]:
     cause = found.cause
     yield f"Probable cause: {cause.said}"
+    if cause.deepest and cause.deepest[:80] not in cause.said and cause.said[-80:] not in cause.deepest:
+        yield f"  because of {cause.deepest}"
     stage = f"stage {cause.stage!r}" + (f" of job {cause.job!r}" if cause.job else "") if cause.stage else ""
     job = f"job {cause.job!r}" if cause.job and not cause.stage else ""
     where = ", ".join(filter(None, [cause.at, stage, job, cause.spark]))

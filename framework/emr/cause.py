@@ -25,6 +25,7 @@ CONSEQUENCE = re.compile(
     r"|Uncaught exception in thread|User class threw exception|Error while sending or receiving"
 )
 LOUD = ("WARN", "ERROR", "FATAL")
+ENDED = "waitProcessCompletion ended with"  # a step's controller says at level INFO how the process ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Cause:
 
     said: str
     record: Record
+    deepest: str = ""
     fault: Fault | None = None
     at: str = ""
     stage: str = ""
@@ -81,7 +83,7 @@ def _watched(lines: Iterable[str], found: dict[str, str]) -> Iterable[str]:
             if job := SPARK_JOB.search(line):
                 found["job"] = f"Spark job {job[1]} ({_short(job[2])})"
             elif stage := SPARK_STAGE.search(line):
-                found["stage"] = f"stage {stage[1]}"
+                found["stage"] = f"Spark stage {stage[1]}"
         yield line
 
 
@@ -96,17 +98,17 @@ def _cause(record: Record) -> Cause | None:
     is_traceback = begin.startswith(("Traceback", "Exception in thread "))
     deepest = _deepest(record.lines)
     if is_traceback:
-        result = Cause(_clean(proof or deepest or begin), record, fault, _at(record))
+        result = Cause(_short(_clean(proof or deepest or begin)), record, _short(_clean(deepest)), fault, _at(record))
         is_consequence = CONSEQUENCE.search(text) is not None and (fault is None or fault.name == "killed")
         weight = 1 if is_consequence or not deepest else 4
-    elif fault and (record.level in LOUD or not record.level):
-        result, weight = Cause(_clean(proof), record, fault, _at(record)), 2
+    elif fault and (record.level in LOUD or not record.level or ENDED in begin):
+        result, weight = Cause(_short(_clean(proof)), record, _short(_clean(deepest)), fault, _at(record)), 2
     elif deepest and record.level in ("ERROR", "FATAL"):
-        result, weight = Cause(_clean(deepest), record, None, _at(record)), 0 if CONSEQUENCE.search(text) else 1
+        result, weight = Cause(_short(_clean(deepest)), record, at=_at(record)), 0 if CONSEQUENCE.search(text) else 1
     else:
         return None
     spark_stage = SPARK_STAGE.search(text)
-    return replace(result, weight=weight, spark=f"stage {spark_stage[1]}" if spark_stage and weight == 4 else "")
+    return replace(result, weight=weight, spark=f"Spark stage {spark_stage[1]}" if spark_stage and weight == 4 else "")
 
 
 def _of_lakegate(record: Record, fault: Fault | None, proof: str) -> Cause:
@@ -122,8 +124,9 @@ def _of_lakegate(record: Record, fault: Fault | None, proof: str) -> Cause:
     at = (stage[3] or "") if stage else ""
     is_consequence = CONSEQUENCE.search(text) is not None and fault is None
     return Cause(
-        said,
+        _short(said),
         record,
+        "",
         fault,
         at or _at(record),
         stage[1] if stage else "",
@@ -152,22 +155,27 @@ def _at(record: Record) -> str:
     found = ""
     for line in record.lines:
         frame = PYTHON_FRAME.match(line)
-        if frame and not any(theirs in frame[1] for theirs in THEIRS):
-            found = f"{_short(frame[1])}:{frame[2]}" + (
-                f" in {frame[3]}" if frame[3] and frame[3] != "<module>" else ""
-            )
+        if frame and not is_theirs(line):
+            path = re.sub(r"^.*/(?=jobs/)", "", _short(frame[1]))
+            found = f"{path}:{frame[2]}" + (f" in {frame[3]}" if frame[3] and frame[3] != "<module>" else "")
     return found
 
 
+def is_theirs(line: str) -> bool:
+    """Return whether a line is a frame of Java's, of Spark's or of Python's."""
+    frame = PYTHON_FRAME.match(line)
+    return line.startswith(("\tat ", "    at ", "\t\tat ")) or bool(frame and any(each in frame[1] for each in THEIRS))
+
+
 def _short(text: str) -> str:
-    """Return a path from jobs/ on, or from the folder of the container."""
-    return re.sub(r"\S*/(?=jobs/)|\S*/(?:container_\w+|steps/s-\w+)/", "", text)
+    """Return a text with paths that begin in the folder of the container, or of the step."""
+    return re.sub(r"(?:file:)?/[\w./-]*/(?:container_\w+|steps/s-\w+)/", "", text)
 
 
 def _clean(line: str) -> str:
     """Return a line without its time, its logger and the words of who passed it on."""
     line = re.sub(r"^(?:\S+ )?\S*\b\w+: (?=\S)", "", TIMED.sub("", line).strip()) if TIMED.match(line) else line.strip()
-    line = re.sub(r"^(?:# *)?(?:Caused by: |: )", "", line)
+    line = re.sub(r"^(?:# +)?(?:Caused by: |: )?", "", line)
     line = re.sub(r"^.*\(TID \d+\) \([^)]*\): (?=\S)", "", line)  # whose task it was
     return re.sub(r"\bpyspark\.errors\.exceptions\.\w+\.", "", line).strip()
 

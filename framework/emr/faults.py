@@ -143,7 +143,8 @@ FAULTS = (
     ),
     Fault(
         "container killed for its memory",
-        r"Container killed by YARN for exceeding|running beyond (?:the )?'?(?:physical|virtual)'? memory limits?"
+        r"Container killed by YARN for exceeding|running (?:\d+B )?beyond (?:the )?'?(?i:physical|virtual)'? "
+        r"memory limit"
         r"|elastic cgroups OOM|oom-kill",
         "YARN ended a container that took more memory than it had asked for; with Python it is most often the "
         "workers', outside of the heap. Raise spark.executor.memoryOverhead (spark.driver.memoryOverhead for the "
@@ -270,7 +271,7 @@ FAULTS = (
         "killed",
         r"[Ee]xit(?:ed with)? (?:status|code|value)(?: is)?:? (?:a non-zero exit code )?(?:137|143)\b"
         r"|exitCode:? ?(?:137|143)\b|non-zero exit code (?:137|143)\b"
-        r"|Killed by external signal|RECEIVED SIGNAL TERM|ret val (?:137|143)\b",
+        r"|: line \d+: +\d+ Killed|Killed by external signal|RECEIVED SIGNAL TERM|ret val (?:137|143)\b",
         "A process was ended from outside: 137 is most often the system, for its memory; 143 is YARN or somebody who "
         "cancelled. Look at the memory of the node, and raise spark.executor.memoryOverhead.",
     ),

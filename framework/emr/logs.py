@@ -146,7 +146,10 @@ def step_logs(emr: Any, s3: Any, cluster: str, step: str) -> StepLogs:
     uris = dict.fromkeys(folder(uri) for uri in (found.get("LogUri"), of_cluster) if uri)
     if not uris:
         raise NoLogUriError(cluster, step)
-    return StepLogs(s3, found, tuple(f"{uri}/{cluster}" for uri in uris), cluster)
+    places = [f"{uri}/{cluster}" for uri in uris]
+    if of_own := found.get("LogUri"):
+        places.append(folder(of_own))  # whether the cluster's id is in the path of a step's own URI, AWS does not say
+    return StepLogs(s3, found, tuple(places), cluster)
 
 
 def described(emr: Any, cluster: str, step: str) -> dict[str, Any]:

@@ -13,9 +13,10 @@ TIMED = re.compile(
 )
 BEGINS = re.compile(r'Traceback \(most recent call last\):|Error: |Exception in thread |\{"|# *$|\S+: line \d+: ')
 CHAINED = ("The above exception was the direct cause", "During handling of the above exception")
-TROUBLE = re.compile(
-    r"Traceback|Error|Exception|_failed|ERROR|FATAL|WARN|Caused by|[Kk]ill|SIG[A-Z]+|can't open file|not found"
-    r"|[Dd]enied|[Ee]xit|Memory"
+# Parts of words: looking for these is ten times as quick as for one pattern.
+TROUBLE = (
+    *("Traceback", "rror", "xception", "_failed", "ERROR", "FATAL", "WARN", "Caused by"),
+    *("ill", "SIG", "Memory", "can't open file", "not found", "enied", "xit"),
 )
 
 
@@ -70,7 +71,7 @@ def records(lines: Iterable[str]) -> Iterator[Record]:
 
 def troubled(lines: Iterable[str]) -> Iterator[Record]:
     """Give the records that may say what went wrong."""
-    return (record for record in records(lines) if any(TROUBLE.search(line) for line in record.lines))
+    return (record for record in records(lines) if any(word in line for line in record.lines for word in TROUBLE))
 
 
 def _begins(line: str, first: str, previous: str) -> bool:

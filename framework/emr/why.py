@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from framework.emr.cause import Cause, cause_of
+from framework.emr.cause import Cause, cause_of, is_theirs
 from framework.emr.faults import Fault, recognise
 from framework.emr.logs import StepLogs, described, step_logs, streams
 from framework.emr.mask import masked
@@ -115,11 +115,7 @@ def _without_logs(report: StepReport) -> StepReport:
 
 def excerpt(cause: Cause, most: int = 12) -> list[tuple[int, str]]:
     """Return the lines of a cause that say most, masked, each with its number: around what was said, without frames."""
-    telling = [
-        (n, line)
-        for n, line in cause.record.numbered
-        if line.strip() and not line.startswith(("\tat ", "    at ", "\t\tat "))
-    ]
+    telling = [(n, line) for n, line in cause.record.numbered if line.strip() and not is_theirs(line)]
     key = cause.said.split(" ", 1)[-1][:60]
     place = next((i for i, (_, line) in enumerate(telling) if key in line), len(telling) - 1)
     begin = max(0, min(place - most // 2, len(telling) - most))

@@ -438,6 +438,7 @@ def _neutral(text: str, folder: Path) -> str:
         str(folder): CONTAINER,
         str(SITE / "pyspark"): "/usr/lib/spark/python/pyspark",
         str(SITE.resolve() / "pyspark"): "/usr/lib/spark/python/pyspark",
+        f"{ROOT}/.venv/lib/python3.11/site-packages": f"{CONTAINER}/deps",
         str(ROOT / "framework"): f"{wheel}/framework",
         str(ROOT): wheel,
         str(SITE): f"{CONTAINER}/deps",
