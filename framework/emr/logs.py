@@ -143,13 +143,15 @@ def step_logs(emr: Any, s3: Any, cluster: str, step: str) -> StepLogs:
     """Return where the logs of a step are. Raises UnknownStepError, NoLogUriError or AwsRefusedError."""
     found = described(emr, cluster, step)
     of_cluster = ask(emr.describe_cluster, ClusterId=cluster)["Cluster"].get("LogUri")
-    uris = dict.fromkeys(folder(uri) for uri in (found.get("LogUri"), of_cluster) if uri)
-    if not uris:
+    places = []
+    if own := found.get("LogUri"):
+        # Whether the id of the cluster is in the path of a step's own URI, AWS does not say.
+        places = [f"{folder(own)}/{cluster}", folder(own)]
+    if of_cluster:
+        places.append(f"{folder(of_cluster)}/{cluster}")
+    if not places:
         raise NoLogUriError(cluster, step)
-    places = [f"{uri}/{cluster}" for uri in uris]
-    if of_own := found.get("LogUri"):
-        places.append(folder(of_own))  # whether the cluster's id is in the path of a step's own URI, AWS does not say
-    return StepLogs(s3, found, tuple(places), cluster)
+    return StepLogs(s3, found, tuple(dict.fromkeys(places)), cluster)
 
 
 def described(emr: Any, cluster: str, step: str) -> dict[str, Any]:

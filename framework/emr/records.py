@@ -83,7 +83,8 @@ def _begins(line: str, first: str, previous: str) -> bool:
         return True
     # A traceback in the middle of another one's message, or the next of a chain, is part of it.
     nested = previous.startswith(CHAINED) or previous.rstrip().endswith(("stack trace below.", "PythonException:"))
-    return not nested and not TIMED.match(first)
+    timed = TIMED.match(first)
+    return not nested and not (timed and timed["level"] in ("WARN", "ERROR"))  # whoever caught it has logged it
 
 
 def _record(head: list[str], tail: deque[str], first: int, last: int) -> Record:

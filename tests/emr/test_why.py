@@ -85,8 +85,8 @@ REAL = [
     ),
     (
         "result-size",
-        "org.apache.spark.SparkException: Job aborted due to stage failure: Total size of serialized results of 1 tasks "
-        "(106.6 MiB) is bigger than spark.driver.maxResultSize (20.0 MiB)",
+        "org.apache.spark.SparkException: Job aborted due to stage failure: Total size of serialized results of 1 "
+        "tasks (106.6 MiB) is bigger than spark.driver.maxResultSize (20.0 MiB)",
         "program.py:5, Spark job 0 (collect at program.py:5)",
         "What to do (result too large for the driver): The program collects more rows than the driver may take.",
     ),
@@ -94,8 +94,8 @@ REAL = [
         "worker-killed",
         "org.apache.spark.SparkException: Python worker exited unexpectedly (crashed).",
         "program.py:10, Spark stage 0",
-        "What to do (Python worker killed): The Python process of an executor was ended from outside, most often by the "
-        "system for its memory",
+        "What to do (Python worker killed): The Python process of an executor was ended from outside, most often by "
+        "the system for its memory",
     ),
     (
         "python-memory",
@@ -105,8 +105,8 @@ REAL = [
     ),
     (
         "python-version",
-        "PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in worker has different version: 3.9 than that in driver: "
-        "3.11",
+        "PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in worker has different version: 3.9 than that in "
+        "driver: 3.11",
         "program.py:5, Spark job 0 (collect at program.py:5), Spark stage 0",
         "What to do (wrong Python): Driver and executors run different Pythons. Set emr.python",
     ),
@@ -120,8 +120,8 @@ REAL = [
         "cpu-bundle",
         "ImportError: cannot import name 'ArgsKwargs' from 'pydantic_core._pydantic_core' (unknown location)",
         "program.py:3",
-        "What to do (library for another CPU): A native library is of another CPU, or of another Python, than the node. "
-        "Build the bundle for the nodes: `lakegate package --arch aarch64` for Graviton",
+        "What to do (library for another CPU): A native library is of another CPU, or of another Python, than the "
+        "node. Build the bundle for the nodes: `lakegate package --arch aarch64` for Graviton",
     ),
     (
         "cpu-library",
@@ -143,8 +143,8 @@ REAL = [
     ),
     (
         "java",
-        "java.lang.UnsupportedClassVersionError: org/postgresql/Driver has been compiled by a more recent version of the "
-        "Java Runtime",
+        "java.lang.UnsupportedClassVersionError: org/postgresql/Driver has been compiled by a more recent version of "
+        "the Java Runtime",
         "program.py:5",
         "What to do (Java too old): A jar needs a newer Java than the release starts.",
     ),
@@ -158,8 +158,8 @@ REAL = [
         "delta-missing",
         "org.apache.spark.SparkClassNotFoundException: [DATA_SOURCE_NOT_FOUND] Failed to find the data source: delta.",
         "program.py:5",
-        "What to do (Delta missing): Spark has started without Delta. `lakegate submit` adds the release's jars; by hand: "
-        "--jars /usr/share/aws/delta/lib/delta-spark.jar,/usr/share/aws/delta/lib/delta-storage.jar",
+        "What to do (Delta missing): Spark has started without Delta. `lakegate submit` adds the release's jars; by "
+        "hand: --jars /usr/share/aws/delta/lib/delta-spark.jar,/usr/share/aws/delta/lib/delta-storage.jar",
     ),
     (
         "delta-storage-missing",
@@ -215,8 +215,8 @@ REAL = [
     ),
     (
         "lakegate-udf",
-        "Stage 'silver.orders' of job 'orders' failed: PythonException: An exception was thrown from the Python worker. "
-        "Please see the stack trace below. ZeroDivisionError: integer division or modulo by zero",
+        "Stage 'silver.orders' of job 'orders' failed: PythonException: An exception was thrown from the Python "
+        "worker. Please see the stack trace below. ZeroDivisionError: integer division or modulo by zero",
         "jobs/orders.py:39 in <lambda>, stage 'silver.orders' of job 'orders', Spark stage 4",
         NO_FAULT,
     ),
@@ -246,8 +246,8 @@ REAL = [
     ),
     (
         "lakegate-secret",
-        "Job 'orders' has 1 fault(s); nothing was read or written. stage 'cleaned': jobs/orders.py:40 in cleaned: Secret "
-        "'orders_db.password' is missing",
+        "Job 'orders' has 1 fault(s); nothing was read or written. stage 'cleaned': jobs/orders.py:40 in cleaned: "
+        "Secret 'orders_db.password' is missing",
         "jobs/orders.py:40 in cleaned, stage 'cleaned' of job 'orders'",
         "What to do (secret missing): Keep the secret in AWS Secrets Manager, set aws.secrets = true",
     ),
@@ -363,8 +363,8 @@ Driver stacktrace:
 """
 YARN = [
     (
-        "Container killed by YARN for exceeding physical memory limits. 5.6 GB of 5.5 GB physical memory used. Consider "
-        "boosting spark.executor.memoryOverhead.",
+        "Container killed by YARN for exceeding physical memory limits. 5.6 GB of 5.5 GB physical memory used. "
+        "Consider boosting spark.executor.memoryOverhead.",
         "What to do (container killed for its memory): YARN ended a container that took more memory than it had asked "
         "for; with Python it is most often the workers', outside of the heap. Raise spark.executor.memoryOverhead",
     ),
@@ -419,8 +419,8 @@ def test_composed_a_driver_that_yarn_killed_says_so_only_in_the_step(bucket: Buc
         "is running 120000000B beyond the 'PHYSICAL' memory limit. Current usage: 2.5 GB of 2.4 GB physical memory used"
     )
     diagnostics = (
-        f"26/11/21 19:22:30 ERROR Client: Application diagnostics message: Application {APPLICATION} failed 1 times due "
-        f"to AM Container for appattempt_1763710000000_0001_000001 exited with exitCode: -104\n"
+        f"26/11/21 19:22:30 ERROR Client: Application diagnostics message: Application {APPLICATION} failed 1 times "
+        f"due to AM Container for appattempt_1763710000000_0001_000001 exited with exitCode: -104\n"
         f"Failing this attempt.Diagnostics: [2026-11-21 19:22:29]Container [pid=7,containerID=container_1] {limit}\n"
     )
     emr.put_step(stderr=YARN_CLIENT.replace("26/11/21 19:22:30 ERROR", f"{diagnostics}26/11/21 19:22:30 ERROR"))
