@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from framework import aws
+from framework.emr.mask import masked
 from framework.errors import AwsRefusedError
 
 
@@ -13,7 +14,7 @@ def ask(call: Callable[..., Any], **request: Any) -> Any:
         return call(**request)
     except aws.failures() as error:
         operation = getattr(error, "operation_name", "") or getattr(call, "__name__", "a call")
-        raise AwsRefusedError(operation, aws.code(error), aws.reason(error)) from error
+        raise AwsRefusedError(operation, aws.code(error), masked(aws.reason(error))) from error
 
 
 def pages(call: Callable[..., Any], key: str, **request: Any) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from framework import aws
 from framework.emr.api import ask
+from framework.emr.mask import masked
 from framework.errors import AwsRefusedError
 
 CHUNK = 1 << 20
@@ -60,7 +61,7 @@ def text(s3: Any, log: Log, *, skip: int = 0) -> Iterator[bytes]:
                 yield piece[skip:]
             skip = max(0, skip - len(piece))
     except aws.failures() as error:
-        raise AwsRefusedError("GetObject", aws.code(error), aws.reason(error)) from error
+        raise AwsRefusedError("GetObject", aws.code(error), masked(aws.reason(error))) from error
     finally:
         body.close()
 

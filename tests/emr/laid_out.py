@@ -75,9 +75,12 @@ class Emr:
     def put_failure(self, name: str) -> None:
         """Make the logs of a job that failed in earnest, as those of a cluster-mode driver."""
         self.put_step(stderr=YARN_CLIENT, controller="2026-11-21T19:22:31.000Z INFO Step ended with exit code 1\n")
+        streams: dict[str, Any] = {}
         for stream in ("stdout", "stderr"):
             if (FAILURES / f"{name}.{stream}.gz").is_file():
-                self.put_container(1, **{stream: (FAILURES / f"{name}.{stream}.gz").read_bytes()})
+                streams[stream] = (FAILURES / f"{name}.{stream}.gz").read_bytes()
+
+        self.put_container(1, **streams)
 
     def described(self) -> dict[str, Any]:
         """Return what DescribeStep answers."""
@@ -99,11 +102,11 @@ class Emr:
         }
         return Amazon(**answers)
 
-    def run(self, *arguments: str, **variables: str) -> Said:
+    def run(self, *arguments: str) -> Said:
         """Call the command with this EMR and this S3."""
         with self.instead(), pytest.MonkeyPatch.context() as patch:
             patch.chdir(ROOT)
-            return lakegate(ROOT, *arguments, LAKEGATE_AWS__ENDPOINT_URL=self.bucket.endpoint, **variables)
+            return lakegate(ROOT, *arguments, LAKEGATE_AWS__ENDPOINT_URL=self.bucket.endpoint)
 
     @contextmanager
     def instead(self) -> Iterator[Amazon]:
@@ -115,9 +118,12 @@ class Emr:
 
     def _of_step(self, asked: Mapping[str, str]) -> Answer:
         if asked["ClusterId"] != CLUSTER:
-            return refusal(
-                "DescribeStep", "InvalidRequestException", f"Cluster id '{asked['ClusterId']}' is not valid."
-            )
+            return _invalid(f"Cluster id '{asked['ClusterId']}' is not valid.")
         if asked["StepId"] != STEP:
-            return refusal("DescribeStep", "InvalidRequestException", f"Step id '{asked['StepId']}' is not valid.")
+            return _invalid(f"Step id '{asked['StepId']}' is not valid.")
         return self.described()
+
+
+def _invalid(message: str) -> Exception:
+    answer: Exception = refusal("DescribeStep", "InvalidRequestException", message)
+    return answer

@@ -22,9 +22,8 @@ def emr(bucket: Bucket, request: pytest.FixtureRequest) -> Emr:
         "26/11/21 19:22:05 INFO YarnAllocator: Launching container {} on host ip-10-0-0-7 for executor with ID {}\n"
     )
     name = APPLICATION.replace("application", "container")
-    emr.put_container(
-        1, stdout="driver's stdout\n", stderr=launched.format(f"{name}_01_000004", 1), **{"prelaunch.out": "x"}
-    )
+    emr.put_container(1, stdout="driver's stdout\n", stderr=launched.format(f"{name}_01_000004", 1))
+    emr.put(f"containers/{APPLICATION}/{name}_01_000001/prelaunch.out.gz", "of YARN\n")
     emr.put_container(3, stdout="third\n", stderr="third's stderr\n")
     emr.put_container(4, stdout="fourth\n", stderr="fourth's stderr\n")
     return emr

@@ -3,6 +3,7 @@ import gzip
 import pytest
 
 from framework.emr.mask import masked
+from tests.emr.amazon import refusal
 from tests.emr.laid_out import APPLICATION, CLUSTER, FAILURES, STEP, YARN_CLIENT, Emr
 from tests.s3.server import Bucket
 
@@ -65,6 +66,13 @@ def test_nothing_of_a_real_log_is_hidden_but_request_ids() -> None:
     for file in sorted(FAILURES.glob("*.gz")):
         for line in gzip.decompress(file.read_bytes()).decode().splitlines():
             assert masked(line) == line or "Request ID" in line or "session.SessionState" in line, (file.name, line)
+
+
+def test_what_aws_refuses_names_no_account(bucket: Bucket) -> None:
+    reason = f"User: arn:aws:iam::{ACCOUNT}:user/etl is not authorized to perform: elasticmapreduce:DescribeStep"
+    emr = Emr(bucket, answers={"describe_step": [refusal("DescribeStep", "AccessDeniedException", reason)]})
+    said = emr.run("why", STEP, "--cluster", CLUSTER).err
+    assert "User: arn:aws:iam::****:user/etl is not authorized to perform: elasticmapreduce:DescribeStep" in said
 
 
 def test_no_command_prints_what_was_planted(bucket: Bucket) -> None:
