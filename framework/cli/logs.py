@@ -1,6 +1,5 @@
 """`lakegate logs STEP`: what a step has written, from S3."""
 
-import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -79,17 +78,17 @@ def _chosen(
     there: "StepLogs", wanted: Sequence[str], *, driver: bool, executor: int | None
 ) -> "tuple[tuple[Log, ...], str]":
     """Return the logs that are asked for and what they are called; the driver's, or the step's, where nothing is."""
-    streams = wanted or ("stderr", "stdout")
     if executor is not None:
         logs, what = there.executor(executor), f"log of executor {executor}"
-    elif driver or not wanted:
+    elif driver:
         logs, what = there.driver, "log of the driver"
-    else:
+    elif wanted:
         return there.named(*wanted), f"{' and '.join(wanted)} of the step"
-    found = tuple(log for log in logs if log.stream in streams)
-    if not found and not driver and executor is None:
-        return there.named("stderr"), "log of the driver, and no stderr of the step,"
-    return found, what
+    elif there.in_cluster_mode is None:
+        return there.named("stderr", "stdout"), "log of the step"
+    else:
+        return there.driver or there.named("stderr"), "log of the driver, and no stderr of the step,"
+    return tuple(log for log in logs if not wanted or log.stream in wanted), what
 
 
 def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driver: bool, executor: int | None) -> None:
@@ -125,4 +124,4 @@ def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driv
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201
+    typer.echo(text, err=True)

@@ -12,7 +12,7 @@ EXCEPTION = re.compile(
     r"(?:[\w.-]+: )*?(?:Caused by: |: )?((?:[A-Za-z_$][\w$]*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Failure)\b.*)"
 )
 PYTHON_FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+)(?:, in (.+))?')
-THEIRS = ("/pyspark/", "/py4j/", "<frozen", "/lib/python3", "site-packages/", ".whl/framework/", "/deps/", "<string>")
+THEIRS = ("/pyspark/", "/py4j/", "<frozen", "<string>", "/python3.", "site-packages/", ".whl/framework/", "/deps/")
 STAGE = re.compile(r"[Ss]tage '([^']+)'(?: of job '([^']+)')?(?: failed)?(?:: | at )?((?:\S+\.py:\d+)(?: in \w+)?)?")
 JOB = re.compile(r"[Jj]ob '([^']+)'")
 SPARK_JOB = re.compile(r"DAGScheduler: Job (\d+) failed: (.+), took")
@@ -103,12 +103,17 @@ def _cause(record: Record) -> Cause | None:
         weight = 1 if is_consequence or not deepest else 4
     elif fault and (record.level in LOUD or not record.level or ENDED in begin):
         result, weight = Cause(_short(_clean(proof)), record, _short(_clean(deepest)), fault, _at(record)), 2
-    elif deepest and record.level in ("ERROR", "FATAL"):
+    elif deepest and (record.level in ("ERROR", "FATAL") or begin.startswith("FAILED: ") or _is_stack(record)):
         result, weight = Cause(_short(_clean(deepest)), record, at=_at(record)), 0 if CONSEQUENCE.search(text) else 1
     else:
         return None
     spark_stage = SPARK_STAGE.search(text)
     return replace(result, weight=weight, spark=f"Spark stage {spark_stage[1]}" if spark_stage and weight == 4 else "")
+
+
+def _is_stack(record: Record) -> bool:
+    """Return whether it is an exception with its frames, as Java prints it where nobody catches it."""
+    return not record.level and len(record.lines) > 1 and record.lines[1].startswith(("\tat ", "    at "))
 
 
 def _of_lakegate(record: Record, fault: Fault | None, proof: str) -> Cause:
@@ -174,7 +179,8 @@ def _short(text: str) -> str:
 
 def _clean(line: str) -> str:
     """Return a line without its time, its logger and the words of who passed it on."""
-    line = re.sub(r"^(?:\S+ )?\S*\b\w+: (?=\S)", "", TIMED.sub("", line).strip()) if TIMED.match(line) else line.strip()
+    if timed := TIMED.match(line):
+        line = re.sub(r"^(?:\[[^]]*\] )?[\w.$]+: (?=\S)", "", line[timed.end() :].strip())
     line = re.sub(r"^(?:# +)?(?:Caused by: |: )?", "", line)
     line = re.sub(r"^.*\(TID \d+\) \([^)]*\): (?=\S)", "", line)  # whose task it was
     return re.sub(r"\bpyspark\.errors\.exceptions\.\w+\.", "", line).strip()

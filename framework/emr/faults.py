@@ -32,7 +32,7 @@ FAULTS = (
         r"is refused and nothing of it is written|^(?:Error: )?Several rows for table "
         r"|row\(s\) for table .* have NULL in"
         r"|have a header that is not the row model's|of a slice that the batch has not touched"
-        r"|does not get the columns that it declares|[Ee]xit(?:ed with)? (?:status|code):? 3\b",
+        r"|does not get the columns that it declares|User application exited with (?:status|exit code) 3\b",
         "The data is not as declared, and nothing of the load was written (exit code 3). Mend the source or the row "
         "model and submit the job again: the bookmark has not moved.",
     ),
@@ -225,8 +225,15 @@ FAULTS = (
         "line, without a cluster.",
     ),
     Fault(
+        "mapper or reducer failed",
+        r"PipeMapRed\S* subprocess failed with code \d+|Cannot run program \"[^\"]*\": error=2",
+        "The program of a hadoop-streaming step ended with an error, or is not on the nodes: send it with -files, and "
+        "let it begin with #!. What it said is in stderr of its container: `lakegate logs STEP --executor N`.",
+    ),
+    Fault(
         "table not found",
-        r"TABLE_OR_VIEW_NOT_FOUND|SCHEMA_NOT_FOUND|DELTA_(?:TABLE_NOT_FOUND|MISSING_DELTA_TABLE|PATH_DOES_NOT_EXIST)"
+        r"TABLE_OR_VIEW_NOT_FOUND|SemanticException.*[Tt]able not found|SCHEMA_NOT_FOUND"
+        r"|DELTA_(?:TABLE_NOT_FOUND|MISSING_DELTA_TABLE|PATH_DOES_NOT_EXIST)"
         r"|Table '.*' does not exist at|is not a Delta table",
         "There is no table of that name. Run the job that loads it, or mend lake.root and catalog.kind.",
     ),

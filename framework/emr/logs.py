@@ -23,6 +23,8 @@ APPLICATION = re.compile(
     r"(?:Submitted application|Application report for|/proxy/|Running job:.*?)\s*/?(application_\d+_\d+)"
 )
 CONTAINER = re.compile(r"container_(?:e(?P<epoch>\d+)_)?(?P<application>\d+_\d+)_(?P<attempt>\d+)_(?P<number>\d+)")
+# MapReduce logs to syslog, Flink to files of its own.
+STREAMS = ("syslog", "jobmanager", "taskmanager", "stderr", "stdout")
 LAUNCHED = re.compile(r"Launching container (\S+) on host .*? for executor with ID (\d+)")
 
 
@@ -100,7 +102,7 @@ class StepLogs:
 
     @property
     def driver(self) -> tuple[Log, ...]:
-        """What the driver has written, stderr first; empty where it is not there yet."""
+        """What the driver has written, stdout last; empty where it is not there yet."""
         if self.in_cluster_mode is False:
             return self.named("stderr", "stdout")
         for container in self.containers:
@@ -170,5 +172,5 @@ def described(emr: Any, cluster: str, step: str) -> dict[str, Any]:
 
 
 def streams(logs: Sequence[Log]) -> tuple[Log, ...]:
-    """Return stderr and then stdout of what a container has written; its other files are YARN's."""
-    return tuple(log for stream in ("stderr", "stdout") for log in logs if log.stream == stream)
+    """Return what a container's program has written, stdout last; its other files are YARN's."""
+    return tuple(log for stream in STREAMS for log in logs if log.stream == stream)

@@ -70,13 +70,13 @@ def why_step(emr: Any, s3: Any, cluster: str, step: str) -> StepReport:
 def _in_turn(logs: StepLogs) -> Iterator[Sequence[Log]]:
     """Give the logs to be read, the likeliest first, as they are needed."""
     drivers = [each for each in logs.containers if each.is_driver]
-    if logs.in_cluster_mode is False:
+    if logs.in_cluster_mode:
+        # The last attempt first; earlier ones only where it does not know what it died of.
+        yield from (streams(each.logs)[::-1] for each in drivers)
+        yield logs.named("stderr", "stdout")
+    else:
         yield logs.named("stdout", "stderr")
         yield from (streams(each.logs)[::-1] for each in drivers)
-    else:
-        # The last attempt; an earlier one that failed otherwise is of no more interest.
-        yield from (streams(each.logs)[::-1] for each in drivers[:1])
-        yield logs.named("stderr", "stdout")
     others = [streams(each.logs) for each in logs.containers if not each.is_driver]
     newest = sorted((each for each in others if each), key=lambda each: max(log.written for log in each), reverse=True)
     yield [log for each in newest[:EXECUTORS] for log in each]

@@ -42,6 +42,7 @@ def test_composed_a_line_shows_its_fault(line: str, name: str) -> None:
         "\tat com.amazonaws.glue.catalog.AWSGlueClient.call(AWSGlueClient.java:143)",
         '  File "/usr/lib/AccessDenied.py", line 403, in SlowDown',
         "User application exited with status 1",
+        "Command exited with exit code 3",
         "Exit status: 0. Diagnostics: none",
     ],
 )

@@ -65,6 +65,13 @@ def test_in_client_mode_the_driver_s_log_is_the_step_s(bucket: Bucket) -> None:
     assert of(emr).out == of(emr, "--driver").out == "log\nprinted\n"
 
 
+def test_a_step_that_is_not_spark_s_has_no_driver_but_logs_of_its_own(bucket: Bucket) -> None:
+    emr = Emr(bucket, prefix="hive", args=["hive-script", "--run-hive-script"])
+    emr.put_step(stderr="hive's log\n", stdout="rows\n")
+    emr.put_container(1, syslog="of Tez\n")
+    assert of(emr).out == "hive's log\nrows\n"
+
+
 def test_before_the_driver_s_log_is_there_the_step_s_stderr_is_printed(bucket: Bucket) -> None:
     emr = Emr(bucket, prefix="early", state="RUNNING")
     emr.put_step(stderr="so far\n")

@@ -7,6 +7,7 @@ import pytest
 
 from framework.errors import NeitherStepNorClusterError, UnknownClusterError, UnknownStepError
 from tests.emr.amazon import refusal
+from tests.emr.failures.make import FAILURES as MADE
 from tests.emr.laid_out import APPLICATION, CLIENT_MODE, CLUSTER, FAILURES, STEP, YARN_CLIENT, Emr
 from tests.s3.server import Bucket
 
@@ -282,6 +283,7 @@ def test_why_of_a_job_that_really_failed(bucket: Bucket, name: str, cause: str, 
 def test_each_log_of_a_real_failure_is_looked_at() -> None:
     there = {file.name.split(".", 1)[0] for file in FAILURES.glob("*.gz")}
     assert {row[0] for row in REAL} == there - {"option"}  # which is spark-submit's own, and no driver's
+    assert there == set(MADE)
 
 
 def test_what_spark_submit_itself_refuses_is_found_in_the_logs_of_the_step(bucket: Bucket) -> None:
@@ -328,6 +330,14 @@ def test_of_several_attempts_the_last_one_counts(bucket: Bucket) -> None:
 
     assert "UNRESOLVED_COLUMN" in said
     assert "TABLE_OR_VIEW_NOT_FOUND" not in said
+
+
+def test_where_the_last_attempt_does_not_know_an_earlier_one_may(bucket: Bucket) -> None:
+    emr = Emr(bucket, prefix="earlier")
+    emr.put_step(stderr=YARN_CLIENT)
+    emr.put_container(1, attempt=1, stdout=(FAILURES / "table.stdout.gz").read_bytes())
+    emr.put_container(1, attempt=2, stderr="26/11/21 19:22:30 INFO ApplicationMaster: Final app status: FAILED\n")
+    assert "TABLE_OR_VIEW_NOT_FOUND" in emr.run("why", STEP, "--cluster", CLUSTER).out
 
 
 def test_what_emr_says_of_the_failure_is_shown(bucket: Bucket) -> None:
@@ -487,6 +497,72 @@ def test_composed_what_only_the_controller_of_a_step_says(bucket: Bucket) -> Non
 
     assert "\nProbable cause: waitProcessCompletion ended with exit code 137 : hadoop\n" in said
     assert "\nWhat to do (killed):" in said
+
+
+OTHERS = [
+    (
+        ["hive-script", "--run-hive-script"],
+        "FAILED: SemanticException [Error 10001]: Line 3:5 Table not found 'orders'\n",
+        "FAILED: SemanticException [Error 10001]: Line 3:5 Table not found 'orders'",
+        "What to do (table not found): There is no table of that name.",
+    ),
+    (
+        ["hadoop-streaming", "-mapper", "m.py"],
+        "26/11/21 19:22:10 INFO mapreduce.Job: Task Id : attempt_1_1_m_000000_0, Status : FAILED\n"
+        "Error: java.lang.RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code 1\n"
+        "\tat org.apache.hadoop.streaming.PipeMapRed.waitOutputThreads(PipeMapRed.java:326)\n"
+        "26/11/21 19:22:12 ERROR streaming.StreamJob: Job not successful!\n",
+        "java.lang.RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code 1",
+        "What to do (mapper or reducer failed): The program of a hadoop-streaming step ended with an error",
+    ),
+    (
+        ["flink", "run", "job.jar"],
+        "------------------------------------------------------------\n"
+        " The program finished with the following exception:\n"
+        "\n"
+        "org.apache.flink.client.program.ProgramInvocationException: The main method caused an error: no such topic\n"
+        "\tat org.apache.flink.client.program.PackagedProgram.callMainMethod(PackagedProgram.java:372)\n"
+        "Caused by: java.lang.IllegalStateException: no such topic\n"
+        "\tat com.example.Job.main(Job.java:12)\n",
+        "java.lang.IllegalStateException: no such topic",
+        NO_FAULT,
+    ),
+    (
+        ["s3-dist-cp", "--src", "s3://a"],
+        'Exception in thread "main" java.lang.RuntimeException: Error running job\n'
+        "\tat com.amazon.elasticmapreduce.s3distcp.S3DistCp.run(S3DistCp.java:1)\n"
+        "Caused by: org.apache.hadoop.mapreduce.lib.input.InvalidInputException: Input path does not exist: hdfs:/x\n",
+        "org.apache.hadoop.mapreduce.lib.input.InvalidInputException: Input path does not exist: hdfs:/x",
+        NO_FAULT,
+    ),
+]
+
+
+@pytest.mark.parametrize(("args", "log", "cause", "advice"), OTHERS, ids=[row[0][0] for row in OTHERS])
+def test_composed_steps_that_are_not_spark_s(
+    bucket: Bucket, args: list[str], log: str, cause: str, advice: str
+) -> None:
+    emr = Emr(bucket, prefix=args[0], args=args)
+    emr.put_step(stderr=log, stdout="")
+
+    said = emr.run("why", STEP, "--cluster", CLUSTER).out
+
+    assert f"\nProbable cause: {cause}\n" in said
+    assert f"\n{advice}" in said
+
+
+def test_composed_what_mapreduce_logs_is_in_syslog(bucket: Bucket) -> None:
+    emr = Emr(bucket, prefix="syslog", args=["hadoop-streaming", "-mapper", "m.py"])
+    emr.put_step(stderr=f"26/11/21 19:22:02 INFO impl.YarnClientImpl: Submitted application {APPLICATION}\n")
+    emr.put_container(1, syslog="2026-11-21 19:22:09,100 INFO [main] org.apache.hadoop.mapred.MapTask: fine\n")
+    emr.put_container(2, syslog="2026-11-21 19:22:10,100 WARN [main] org.apache.hadoop.mapred.YarnChild: "
+                      "Exception running child : java.lang.OutOfMemoryError: Java heap space\n")  # fmt: skip
+
+    said = emr.run("why", STEP, "--cluster", CLUSTER).out
+
+    assert "java.lang.OutOfMemoryError: Java heap space\n" in said
+    assert "_000002/syslog.gz, line 1:" in said
+    assert "What to do (heap too small)" in said
 
 
 # -- nothing to see ---------------------------------------------------------------------------------------------------
