@@ -24,7 +24,6 @@ RULES = tuple(
         (("bearer", "basic"), r"\b(bearer|basic)\s+[A-Za-z0-9+/_.~=-]{8,}", rf"\1 {HIDDEN}"),
         (("eyj",), r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?", HIDDEN),
         (("iqoj", "fwog", "fqog"), r"\b(?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=]{40,}", HIDDEN),  # how session tokens begin
-        (("x-amz-",), r"(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"']+", rf"\1{HIDDEN}"),
         (("arn:",), r"(arn:aws[\w-]*:[\w-]*:[\w-]*:)\d{12}(?!\d)", rf"\1{HIDDEN}"),
         (("aws-logs-",), r"(aws-logs-)\d{12}(?!\d)", rf"\1{HIDDEN}"),
         ((".dkr.ecr.",), r"\b\d{12}(?=\.dkr\.ecr\.)", HIDDEN),

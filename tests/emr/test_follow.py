@@ -46,6 +46,11 @@ def test_what_is_new_is_printed_once_and_the_end_waits_for_the_last_upload(bucke
     assert 900 <= step.second <= 900 + 2 * POLL_SECONDS
 
 
+def test_uploads_that_follow_each_other_at_the_end_are_all_printed(bucket: Bucket) -> None:
+    step = Step(bucket, "parts", {660: "a\n", 680: "a\nb\n"}, 650)
+    assert list(step.lines()) == ["a", "b"]
+
+
 def test_a_line_without_an_end_is_printed_when_no_more_will_come(bucket: Bucket) -> None:
     step = Step(bucket, "rest", {300: "a\nb"}, 100)
     assert list(step.lines()) == ["a", "b"]

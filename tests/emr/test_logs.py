@@ -24,6 +24,7 @@ def emr(bucket: Bucket, request: pytest.FixtureRequest) -> Emr:
     name = APPLICATION.replace("application", "container")
     emr.put_container(1, stdout="driver's stdout\n", stderr=launched.format(f"{name}_01_000004", 1))
     emr.put(f"containers/{APPLICATION}/{name}_01_000001/prelaunch.out.gz", "of YARN\n")
+    emr.put_container(2, stdout="second, which the driver never took for an executor\n")
     emr.put_container(3, stdout="third\n", stderr="third's stderr\n")
     emr.put_container(4, stdout="fourth\n", stderr="fourth's stderr\n")
     return emr
