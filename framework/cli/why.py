@@ -51,11 +51,13 @@ def _of_step(report: "StepReport") -> Iterable[str]:
     elif report.state == "COMPLETED":
         yield "Nothing failed."
     else:
-        yield "No cause is to be seen." + ("" if report.last else _why_not(report))
+        yield "No cause is to be seen." + ("" if report.last or report.unreadable else _why_not(report))
     if report.fault:
         yield f"What to do ({report.fault.name}): {report.fault.advice}"
     elif report.found:
         yield "What to do: it is none of the known faults; look at the line above, and at all of the log."
+    if report.unreadable:
+        yield f"The logs cannot be read: {report.unreadable}"
     yield from _quoted(report.found, report.last, report.last_log)
     yield from _rest(report)
 
@@ -127,6 +129,8 @@ def _of_cluster(report: "ClusterReport") -> Iterable[str]:
         if fault := report.found.cause.fault:
             yield f"What to do ({fault.name}): {fault.advice}"
     yield from _quoted(None, report.last, report.last_log)
+    if report.unreadable:
+        yield f"The logs cannot be read: {report.unreadable}"
     if report.looked and not report.last:
         yield f"There are no logs of the nodes yet in {', '.join(report.looked)}; EMR uploads them every five minutes."
     if report.step:

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from framework.emr.api import ask, pages
@@ -157,7 +157,8 @@ class ClusterReport:
     last_log: Log | None = None
     looked: tuple[str, ...] = ()
     step: StepReport | None = None
-    details: tuple[str, ...] = field(default=())
+    details: tuple[str, ...] = ()
+    unreadable: str = ""
 
     @property
     def state(self) -> str:
@@ -183,7 +184,11 @@ def why_cluster(emr: Any, s3: Any, cluster: str) -> ClusterReport:
     code = status.get("StateChangeReason", {}).get("Code", "")
     ending = _ending(code, "\n".join([status.get("StateChangeReason", {}).get("Message", ""), *details, *nodes]))
     if code == "BOOTSTRAP_FAILURE":
-        return _with_log(s3, ClusterReport(found, ending, nodes, details=details))
+        report = ClusterReport(found, ending, nodes, details=details)
+        try:
+            return _with_log(s3, report)
+        except AwsRefusedError as error:
+            return replace(report, unreadable=str(error))
     step = _failed_step(emr, s3, cluster) if code == "STEP_FAILURE" else None
     return ClusterReport(found, ending, nodes, step=step, details=details)
 
@@ -251,9 +256,7 @@ def _with_log(s3: Any, report: ClusterReport) -> ClusterReport:
         if last is None and (tail := tuple(deque(lines(text(s3, log)), LAST_LINES))):
             last = (log, tail)
     log_, tail_ = last or (None, ())
-    return ClusterReport(
-        report.cluster, report.ending, report.nodes, found, tail_, log_, tuple(looked), details=report.details
-    )
+    return replace(report, found=found, last=tail_, last_log=log_, looked=tuple(looked))
 
 
 def _failed_step(emr: Any, s3: Any, cluster: str) -> StepReport | None:

@@ -10,7 +10,7 @@ from framework.emr.faults import Fault, recognise
 from framework.emr.logs import StepLogs, described, step_logs, streams
 from framework.emr.mask import masked
 from framework.emr.read import Log, lines, text
-from framework.errors import NoLogUriError
+from framework.errors import AwsRefusedError, NoLogUriError
 
 EXECUTORS = 20  # of those that wrote last: what is not in their logs is not likely in the rest
 LAST_LINES = 15
@@ -36,6 +36,7 @@ class StepReport:
     looked: tuple[str, ...] = ()
     read: tuple[Log, ...] = ()
     keeps_logs: bool = True
+    unreadable: str = ""
 
     @property
     def state(self) -> str:
@@ -49,11 +50,18 @@ class StepReport:
 
 
 def why_step(emr: Any, s3: Any, cluster: str, step: str) -> StepReport:
-    """Return why a step failed, as far as its logs say. Raises UnknownStepError or AwsRefusedError."""
+    """Return why a step failed, as far as its logs say and can be read. Raises UnknownStepError or AwsRefusedError."""
     try:
         logs = step_logs(emr, s3, cluster, step)
     except NoLogUriError:
         return _without_logs(StepReport(described(emr, cluster, step), keeps_logs=False))
+    try:
+        return _read(s3, logs)
+    except AwsRefusedError as error:
+        return _without_logs(StepReport(logs.step, unreadable=str(error)))
+
+
+def _read(s3: Any, logs: StepLogs) -> StepReport:
     read: list[Log] = []
     found = None
     for some in _in_turn(logs):

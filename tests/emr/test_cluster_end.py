@@ -169,6 +169,12 @@ def test_without_a_log_uri_only_emr_s_reason_is_there(bucket: Bucket) -> None:
     assert (said.code, "Probable cause: bootstrap action failed" in said.out) == (0, True)
 
 
+def test_logs_that_cannot_be_read_hide_nothing_of_what_emr_says(bucket: Bucket) -> None:
+    said = ended(bucket, "BOOTSTRAP_FAILURE", NON_ZERO, LogUri="s3://no-such-bucket/").run("why", CLUSTER)
+    assert (said.code, "Probable cause: bootstrap action failed" in said.out) == (0, True)
+    assert "\nThe logs cannot be read: AWS did not do ListObjectsV2: NoSuchBucket" in said.out
+
+
 def test_a_step_that_took_its_cluster_along_is_explained(bucket: Bucket) -> None:
     emr = ended(bucket, "STEP_FAILURE", "Shut down as step failed", prefix="step")
     emr.put_step(stderr=YARN_CLIENT)

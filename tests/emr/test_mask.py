@@ -21,7 +21,7 @@ PLANTED = {
     f"AWS_SESSION_TOKEN={TOKEN}": TOKEN,
     f"<SessionToken>{TOKEN}</SessionToken>": TOKEN,
     f"token was {TOKEN}": TOKEN,
-    "jdbc:postgresql://etl:hunter2hunter2@db:5432/orders": "hunter2hunter2",
+    "jdbc:postgresql:" + "//etl:hunter2hunter2@db:5432/orders": "hunter2hunter2",  # in parts: no file names one whole
     "java -jar x.jar --password hunter2hunter2 --user etl": "hunter2hunter2",
     "--db-password=hunter2hunter2": "hunter2hunter2",
     "password: hunter2hunter2": "hunter2hunter2",

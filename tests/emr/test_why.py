@@ -507,6 +507,12 @@ OTHERS = [
         "What to do (table not found): There is no table of that name.",
     ),
     (
+        ["hive-script", "--hive-script"],
+        "NoViableAltException(24@[])\nFAILED: ParseException line 1:7 cannot recognize input near 'FORM'\n",
+        "ParseException line 1:7 cannot recognize input near 'FORM'",
+        NO_FAULT,
+    ),
+    (
         ["hadoop-streaming", "-mapper", "m.py"],
         "26/11/21 19:22:10 INFO mapreduce.Job: Task Id : attempt_1_1_m_000000_0, Status : FAILED\n"
         "Error: java.lang.RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code 1\n"
@@ -538,11 +544,11 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("args", "log", "cause", "advice"), OTHERS, ids=[row[0][0] for row in OTHERS])
+@pytest.mark.parametrize(("args", "log", "cause", "advice"), OTHERS, ids=[" ".join(row[0]) for row in OTHERS])
 def test_composed_steps_that_are_not_spark_s(
     bucket: Bucket, args: list[str], log: str, cause: str, advice: str
 ) -> None:
-    emr = Emr(bucket, prefix=args[0], args=args)
+    emr = Emr(bucket, prefix="-".join(args[:2]), args=args)
     emr.put_step(stderr=log, stdout="")
 
     said = emr.run("why", STEP, "--cluster", CLUSTER).out
@@ -599,6 +605,18 @@ def test_without_a_log_uri_what_emr_says_is_all_there_is(bucket: Bucket) -> None
     assert "\nWhat to do (access denied): The role of the cluster" in said.out
     without = Emr(bucket, cluster={"LogUri": ""}).run("why", STEP, "--cluster", CLUSTER).out
     assert "The cluster keeps no logs: it has no log URI. Set emr.cluster.log_uri" in without
+
+
+def test_logs_that_cannot_be_read_hide_nothing_of_what_emr_says(bucket: Bucket) -> None:
+    details = {"Reason": "", "Message": "java.lang.OutOfMemoryError: Java heap space"}
+    emr = Emr(bucket, cluster={"LogUri": "s3://no-such-bucket/logs/"}, details=details)
+
+    said = emr.run("why", STEP, "--cluster", CLUSTER)
+
+    assert said.code == 0
+    assert "\nEMR says: java.lang.OutOfMemoryError: Java heap space\n" in said.out
+    assert "\nWhat to do (heap too small):" in said.out
+    assert "\nThe logs cannot be read: AWS did not do ListObjectsV2: NoSuchBucket:" in said.out
 
 
 def test_a_step_that_runs_has_no_cause_yet(bucket: Bucket) -> None:
