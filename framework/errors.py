@@ -8,7 +8,8 @@ LakegateError
 │   ├── UnknownJobError · JobImportError · ForeignJobsError
 │   ├── UnknownEnvironmentError · SettingError
 │   ├── UnknownParameterError · ParameterValueError · MissingParameterError
-│   └── FileExistsRefusedError · NotAProjectError · NotIncrementalError · UnansweredError
+│   ├── FileExistsRefusedError · NotAProjectError · NotIncrementalError · UnansweredError
+│   └── NeitherStepNorClusterError
 ├── JobError (2)                    how a job is written
 │   ├── UnknownFrameError · DuplicateFrameError · UnusedFrameError · CycleError
 │   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError · UnsafeLoadError
@@ -33,10 +34,11 @@ LakegateError
 │   ├── UnknownReleaseError · ReleaseMismatchError · AwsRefusedError
 │   ├── BundleToolMissingError · WheelError · NoWheelError · UnreachableIndexError
 │   ├── DependencyError · UnfitDependencyError · BundleMissingError · BundleDamagedError
-│   ├── ClusterNotFoundError · AmbiguousClusterError
+│   ├── ClusterNotFoundError · AmbiguousClusterError · UnknownClusterError · UnknownStepError
 │   ├── UnknownApplicationError · UnsupportedSettingError · MixedArchitectureError · ConfigurationClashError
 │   ├── SecurityConfigurationError · TransientClusterError
-│   └── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
+│   ├── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
+│   └── NoLogUriError · LogsMissingError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -180,6 +182,17 @@ class MissingParameterError(UsageError, ValueError):
         self.job, self.missing = job, tuple(missing)
         flags = " ".join(f"--{name.replace('_', '-')} VALUE" for name in missing)
         super().__init__(f"Job {job!r} needs {', '.join(map(repr, missing))}, which have no default. Add {flags}.")
+
+
+class NeitherStepNorClusterError(UsageError, ValueError):
+    """What was typed has the form of no step's id, and of no cluster's."""
+
+    def __init__(self, typed: str) -> None:
+        self.typed = typed
+        super().__init__(
+            f"{typed!r} is the id of no step (s-...) and of no cluster (j-...). `lakegate steps` and `lakegate cluster "
+            "list` print them."
+        )
 
 
 # -- jobs -------------------------------------------------------------------------------------------------------------
@@ -974,6 +987,52 @@ class ResizeError(EmrError, ValueError):
     def __init__(self, cluster: str, reason: str) -> None:
         self.cluster = cluster
         super().__init__(f"Cluster {cluster} was not resized: {reason}")
+
+
+class UnknownClusterError(EmrError, LookupError):
+    """EMR knows no cluster of that id."""
+
+    def __init__(self, cluster: str) -> None:
+        self.cluster = cluster
+        super().__init__(
+            f"EMR knows no cluster {cluster!r} here. `lakegate cluster list` prints those of this account and region "
+            "([aws] region); EMR forgets a cluster two months after its end."
+        )
+
+
+class UnknownStepError(EmrError, LookupError):
+    """A cluster has no step of that id."""
+
+    def __init__(self, step: str, cluster: str) -> None:
+        self.step, self.cluster = step, cluster
+        super().__init__(
+            f"Cluster {cluster} has no step {step!r}. `lakegate steps` lists its steps; if it is of another cluster, "
+            "say which: --cluster j-..."
+        )
+
+
+class NoLogUriError(EmrError, FileNotFoundError):
+    """Neither a step nor its cluster keeps logs in S3."""
+
+    def __init__(self, cluster: str, step: str | None = None) -> None:
+        self.cluster, self.step = cluster, step
+        what = f"Step {step} of cluster {cluster}" if step else f"Cluster {cluster}"
+        super().__init__(
+            f"{what} keeps no logs: it has no log URI, and a cluster cannot get one later. Set emr.cluster.log_uri "
+            "before the next cluster is made, or emr.step_log_uri for the steps to come; until then look at the "
+            "primary node, in /mnt/var/log/hadoop/steps."
+        )
+
+
+class LogsMissingError(EmrError, FileNotFoundError):
+    """A log is not where it would be, or not there yet."""
+
+    def __init__(self, what: str, looked: Sequence[str]) -> None:
+        self.what, self.looked = what, tuple(looked)
+        super().__init__(
+            f"There is no {what} yet; looked for in {', '.join(looked)}. EMR uploads logs every five minutes, and once "
+            "more after the end: try again then, or let --follow wait for them."
+        )
 
 
 class StageFailedError(LakegateError, RuntimeError):

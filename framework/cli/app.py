@@ -172,3 +172,49 @@ def package(
     from framework.cli.package import package as build_package
 
     build_package(env, set or [], release, arch)
+
+
+Cluster = Annotated[
+    str | None, typer.Option("--cluster", metavar="j-...", help="the cluster of the step, where it is another's")
+]
+
+
+@app.command()
+def logs(
+    step: Annotated[str, typer.Argument(metavar="STEP", help="the id of a step, s-...")],
+    follow: Annotated[bool, typer.Option("--follow", help="go on until the step has ended and all is there")] = False,
+    stdout: Annotated[bool, typer.Option("--stdout", help="only stdout; of the step, or as said beside it")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="only stderr; of the step, or as said beside it")] = False,
+    driver: Annotated[bool, typer.Option("--driver", help="of the driver, and of nothing else")] = False,
+    executor: Annotated[int | None, typer.Option("--executor", metavar="N", help="of one executor", min=1)] = None,
+    cluster: Cluster = None,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Print the logs of an EMR step from S3: the driver's, else the step's. EMR uploads them every five minutes."""
+    from framework.cli.logs import print_logs
+
+    print_logs(
+        step,
+        env,
+        set or [],
+        cluster=cluster,
+        stdout=stdout,
+        stderr=stderr,
+        driver=driver,
+        executor=executor,
+        follow=follow,
+    )
+
+
+@app.command()
+def why(
+    target: Annotated[str, typer.Argument(metavar="STEP|CLUSTER", help="the id of a step, s-..., or cluster, j-...")],
+    cluster: Cluster = None,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Say why an EMR step failed, or a cluster did not come up or ended: the probable cause, and what to do."""
+    from framework.cli.why import print_why
+
+    print_why(target, env, set or [], cluster=cluster)

@@ -1,0 +1,127 @@
+"""`lakegate logs STEP`: what a step has written, from S3."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from framework.cli import project
+from framework.cli.start import clock
+from framework.errors import LogsMissingError, NeitherStepNorClusterError
+
+if TYPE_CHECKING:
+    from framework.config import Settings
+    from framework.emr.logs import StepLogs
+    from framework.emr.read import Log
+
+
+def print_logs(
+    step: str,
+    environment: str,
+    overrides: Sequence[str],
+    *,
+    cluster: str | None,
+    stdout: bool,
+    stderr: bool,
+    driver: bool,
+    executor: int | None,
+    follow: bool,
+) -> None:
+    """Print logs of a step on stdout, masked, and what there is to say about them on stderr.
+
+    Raises LogsMissingError where there is nothing to print yet and nobody waits for it.
+    """
+    from framework.emr.logs import step_logs
+    from framework.emr.mask import masked
+    from framework.emr.read import lines, text
+
+    if not step.startswith("s-"):
+        raise NeitherStepNorClusterError(step)
+    settings, emr, s3 = clients(environment, overrides)
+    chosen = the_cluster(emr, settings, cluster)
+    wanted = [stream for stream, is_wanted in (("stderr", stderr), ("stdout", stdout)) if is_wanted]
+    there = step_logs(emr, s3, chosen, step)
+    if follow:
+        _follow(emr, s3, there, wanted, driver=driver, executor=executor)
+        return
+    logs, what = _chosen(there, wanted, driver=driver, executor=executor)
+    if not logs:
+        raise LogsMissingError(what, [masked(place) for place in there.looked])
+    for log in logs:
+        _say(f"==> {masked(log.address)} ({log.size:,} bytes, {log.written:%Y-%m-%d %H:%M} UTC) <==")
+        for line in lines(text(s3, log)):
+            typer.echo(masked(line))
+    if there.step["Status"]["State"] == "RUNNING":
+        _say("The step is running: EMR uploads its logs every five minutes. --follow prints what comes.")
+
+
+def clients(environment: str, overrides: Sequence[str]) -> "tuple[Settings, Any, Any]":
+    """Return the settings of an environment, a client of EMR and one of S3."""
+    from framework import aws
+    from framework.config import load
+
+    project.find().enter()
+    settings = load(environment, overrides)
+    return settings, aws.client("emr", settings.aws), aws.client("s3", settings.aws)
+
+
+def the_cluster(emr: Any, settings: "Settings", named: str | None) -> str:
+    """Return the cluster that is named, or the one of the settings."""
+    from framework.emr.find import cluster_id
+
+    return named or cluster_id(emr, settings.emr)
+
+
+def _chosen(
+    there: "StepLogs", wanted: Sequence[str], *, driver: bool, executor: int | None
+) -> "tuple[tuple[Log, ...], str]":
+    """Return the logs that are asked for and what they are called; the driver's, or the step's, where nothing is."""
+    if executor is not None:
+        logs, what = there.executor(executor), f"log of executor {executor}"
+    elif driver:
+        logs, what = there.driver, "log of the driver"
+    elif wanted:
+        return there.named(*wanted), f"{' and '.join(wanted)} of the step"
+    elif there.in_cluster_mode is None:
+        return there.named("stderr", "stdout"), "log of the step"
+    else:
+        return there.driver or there.named("stderr"), "log of the driver, and no stderr of the step,"
+    return tuple(log for log in logs if not wanted or log.stream in wanted), what
+
+
+def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driver: bool, executor: int | None) -> None:
+    from framework.emr.follow import followed
+    from framework.emr.logs import ENDED, StepLogs, described
+    from framework.emr.mask import masked
+
+    waited: list[bool] = []
+
+    def look() -> "tuple[tuple[Log, ...], datetime | None]":
+        now = StepLogs(s3, described(emr, there.cluster, there.step["Id"]), there.places, there.cluster)
+        logs, what = _chosen(now, wanted, driver=driver, executor=executor)
+        status = now.step["Status"]
+        if not logs and not waited:
+            waited.append(True)
+            _say(
+                f"There is no {what} yet, in {', '.join(map(masked, now.looked))}. EMR uploads logs every five minutes."
+            )
+        ended = status.get("Timeline", {}).get("EndDateTime", clock()) if status["State"] in ENDED else None
+        return logs, ended
+
+    current = None
+    for log, line in followed(s3, look, clock=clock, sleep=time.sleep):
+        if log.address != current:
+            _say(f"==> {masked(log.address)} <==")
+            current = log.address
+        typer.echo(masked(line))
+    state = described(emr, there.cluster, there.step["Id"])["Status"]["State"]
+    _say(
+        f"Step {there.step['Id']} is {state}."
+        + (f" `lakegate why {there.step['Id']}` says why." if state == "FAILED" else "")
+    )
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
