@@ -1,8 +1,20 @@
 """The one place that makes AWS clients; boto3 is imported when one is made, not before."""
 
+import os
+import re
 from typing import Any
 
 from framework.config import AwsSettings
+
+THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+}
+BROKEN = {"InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "ServiceUnavailable"}
+ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -12,20 +24,51 @@ def failures() -> tuple[type[Exception], ...]:
     return (BotoCoreError, ClientError)
 
 
-def client(service: str, settings: AwsSettings) -> Any:
-    """Make a client of an AWS service with adaptive retries; credentials come from boto3's own chain."""
+def client(service: str, settings: AwsSettings, *, retries: bool = True) -> Any:
+    """Make a client of an AWS service; credentials come from boto3's own chain.
+
+    `retries=False` is for calls that must not be made twice; elsewhere boto3 retries by its adaptive rules.
+    """
     import boto3
     from botocore.config import Config
 
-    retries = Config(retries={"mode": "adaptive", "max_attempts": 10})
-    return boto3.client(service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=retries)
+    how = {"mode": "adaptive", "max_attempts": 10} if retries else {"mode": "standard", "total_max_attempts": 1}
+    return boto3.client(
+        service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=Config(retries=how)
+    )
 
 
-def code(error: Exception) -> str:
+def region(settings: AwsSettings) -> str | None:
+    """Return the region that a client is made for, without making one; None where nothing names it."""
+    if known := settings.region or os.environ.get("AWS_DEFAULT_REGION"):
+        return known
+    import botocore.session
+
+    named = botocore.session.get_session().get_config_variable("region")
+    return str(named) if named else None
+
+
+def code(error: BaseException) -> str:
     """Return AWS's own name of a refusal, such as NoSuchKey; empty where there was no answer."""
     return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
-def reason(error: Exception) -> str:
-    """Return what AWS, or the way there, said of a failure."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Message", "") or error)
+def reason(error: BaseException) -> str:
+    """Return what AWS, or the way there, said of a failure, without the numbers of accounts."""
+    said = str(getattr(error, "response", {}).get("Error", {}).get("Message", "") or error)
+    return ACCOUNT.sub("<account>", said)
+
+
+def is_throttled(error: BaseException | None) -> bool:
+    """Return whether AWS refused a call only because there were too many."""
+    return error is not None and code(error) in THROTTLED
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Return whether a call may have been done although it failed: no answer came, or AWS broke while it answered."""
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return code(error) in BROKEN or (status >= 500 and not is_throttled(error))
+    return isinstance(error, HTTPClientError | ConnectionError)
