@@ -50,12 +50,12 @@ def region(settings: AwsSettings) -> str | None:
 
 def code(error: BaseException) -> str:
     """Return AWS's own name of a refusal, such as NoSuchKey; empty where there was no answer."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return str(_answer(error).get("Code", ""))
 
 
 def reason(error: BaseException) -> str:
     """Return what AWS, or the way there, said of a failure, without the numbers of accounts."""
-    said = str(getattr(error, "response", {}).get("Error", {}).get("Message", "") or error)
+    said = str(_answer(error).get("Message", "") or error)
     return ACCOUNT.sub("<account>", said)
 
 
@@ -72,3 +72,8 @@ def is_lost(error: BaseException | None) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return code(error) in BROKEN or (status >= 500 and not is_throttled(error))
     return isinstance(error, HTTPClientError | ConnectionError)
+
+
+def _answer(error: BaseException) -> Any:
+    """Return what AWS said of an error; a connection that was lost has an empty answer."""
+    return (getattr(error, "response", None) or {}).get("Error", {})
