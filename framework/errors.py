@@ -33,7 +33,7 @@ LakegateError
 ├── EmrError (1)                    clusters, steps and what is sent to them
 │   ├── UnknownReleaseError · AwsRefusedError
 │   ├── StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
-│   ├── ClusterStateError · ReleaseMismatchError · ArchitectureMismatchError · ApplicationMissingError
+│   ├── ClusterStateError · ClusterReleaseError · ClusterArchitectureError · ApplicationMissingError
 │   ├── PreflightError · LostAnswerError · StepTimeoutError · StepsFailedError · ClusterEndedError
 │   └── ClusterNotFoundError · AmbiguousClusterError
 └── StageFailedError (1)            anything else that a stage raised
@@ -879,7 +879,7 @@ class ClusterStateError(EmrError, RuntimeError):
         )
 
 
-class ReleaseMismatchError(EmrError, ValueError):
+class ClusterReleaseError(EmrError, ValueError):
     """A cluster has another release than the bundle is built for."""
 
     def __init__(self, cluster: str, found: str, expected: str) -> None:
@@ -890,7 +890,7 @@ class ReleaseMismatchError(EmrError, ValueError):
         )
 
 
-class ArchitectureMismatchError(EmrError, ValueError):
+class ClusterArchitectureError(EmrError, ValueError):
     """Nodes of a cluster have another CPU than the bundle is built for."""
 
     def __init__(self, cluster: str, foreign: Sequence[str], expected: str) -> None:

@@ -40,11 +40,11 @@ def cancel(emr: Any, cluster: str, ids: Sequence[str], *, pace: Pace) -> list[Ca
     refused = _ask(emr, cluster, active, "SEND_INTERRUPT") if active else {}
     going = [each for each in active if each not in refused]
     if left := _wait(emr, cluster, going, pace):
-        running = [each for each in left if before[each].started or before[each].state == "RUNNING"]
-        refused |= _ask(emr, cluster, running, "TERMINATE_PROCESS") if running else {}
-        _wait(emr, cluster, running, pace)
+        refused |= _ask(emr, cluster, left, "TERMINATE_PROCESS")
+        _wait(emr, cluster, left, pace)
     after = {step.id: step for step in described(emr, cluster, ids)}
-    return [_ended(emr, cluster, after[each], each in active, refused.get(each, "")) for each in ids if each in after]
+    ran = {each for each in active if each in after and (after[each].started or before[each].state != "PENDING")}
+    return [_ended(emr, cluster, after[each], each in ran, refused.get(each, "")) for each in ids if each in after]
 
 
 def kill_arguments(step: StepState) -> list[str]:
@@ -58,8 +58,8 @@ def kill_arguments(step: StepState) -> list[str]:
     return []
 
 
-def _ended(emr: Any, cluster: str, step: StepState, was_active: bool, refused: str) -> Cancelled:
-    if not was_active or not step.started:
+def _ended(emr: Any, cluster: str, step: StepState, ran: bool, refused: str) -> Cancelled:
+    if not ran:
         return Cancelled(step, refused)
     arguments = kill_arguments(step)
     if not arguments:

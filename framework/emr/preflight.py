@@ -13,13 +13,13 @@ from framework.emr.steps import listed
 from framework.emr.upload import bucket_of
 from framework.errors import (
     ApplicationMissingError,
-    ArchitectureMismatchError,
     AwsRefusedError,
     BucketError,
+    ClusterArchitectureError,
+    ClusterReleaseError,
     ClusterStateError,
     EmrError,
     PreflightError,
-    ReleaseMismatchError,
     RuntimeRoleError,
     StepConcurrencyError,
     StepLimitError,
@@ -58,7 +58,7 @@ def _cluster(
     if status["State"] not in ACTIVE:
         yield ClusterStateError(cluster, status["State"], status.get("StateChangeReason", {}).get("Message", ""))
     if needs_bundle and told.get("ReleaseLabel") != settings.emr.release:
-        yield ReleaseMismatchError(cluster, told.get("ReleaseLabel", "unknown"), settings.emr.release)
+        yield ClusterReleaseError(cluster, told.get("ReleaseLabel", "unknown"), settings.emr.release)
     applications = [application["Name"] for application in told.get("Applications", [])]
     installed = {name.lower() for name in applications}
     if missing := sorted(name for name in chain.applications if name.lower() not in installed):
@@ -81,7 +81,7 @@ def _nodes(emr: Any, cluster: str, told: Mapping[str, Any], settings: Settings) 
     types = _fleet_types(emr, cluster) if told.get("InstanceCollectionType") == "INSTANCE_FLEET" else None
     types = _group_types(emr, cluster) if types is None else types
     if foreign := sorted({each for each in types if architecture(each) != wanted}):
-        yield ArchitectureMismatchError(cluster, foreign, wanted)
+        yield ClusterArchitectureError(cluster, foreign, wanted)
 
 
 def _fleet_types(emr: Any, cluster: str) -> list[str]:

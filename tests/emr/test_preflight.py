@@ -9,11 +9,11 @@ from framework.emr.spark import SparkJob
 from framework.emr.step import chain
 from framework.errors import (
     ApplicationMissingError,
-    ArchitectureMismatchError,
     BucketError,
+    ClusterArchitectureError,
+    ClusterReleaseError,
     ClusterStateError,
     PreflightError,
-    ReleaseMismatchError,
     RuntimeRoleError,
     StepConcurrencyError,
     StepLimitError,
@@ -68,7 +68,7 @@ def test_a_cluster_that_ends_takes_no_steps(tmp_path: Path, state: str) -> None:
 
 
 def test_the_release_must_be_the_bundle_s(tmp_path: Path) -> None:
-    with pytest.raises(ReleaseMismatchError, match=r"emr-7\.14\.0, and emr\.release is emr-spark-8\.2\.0"):
+    with pytest.raises(ClusterReleaseError, match=r"emr-7\.14\.0, and emr\.release is emr-spark-8\.2\.0"):
         look(tmp_path, told=cluster(ReleaseLabel="emr-7.14.0"))
 
 
@@ -77,9 +77,9 @@ def test_every_node_must_have_the_bundle_s_cpu(tmp_path: Path, kind: str) -> Non
     told = cluster(InstanceCollectionType=kind)
     look(tmp_path, told=told)
     mixed = {"InstanceGroups": [*GROUPS["InstanceGroups"], {"InstanceType": "m5.xlarge"}]}
-    with pytest.raises(ArchitectureMismatchError, match=r"not aarch64: m5\.xlarge\."):
+    with pytest.raises(ClusterArchitectureError, match=r"not aarch64: m5\.xlarge\."):
         look(tmp_path, told=told, nodes=mixed)
-    with pytest.raises(ArchitectureMismatchError, match=r"not x86_64: m7g\.xlarge, r8gd\.2xlarge\."):
+    with pytest.raises(ClusterArchitectureError, match=r"not x86_64: m7g\.xlarge, r8gd\.2xlarge\."):
         look(tmp_path, told=told, architecture="x86_64")
 
 
@@ -132,11 +132,11 @@ def test_all_faults_are_said_together(tmp_path: Path) -> None:
     with pytest.raises(PreflightError) as refused:
         look(tmp_path, told=told, on_failure="terminate", active=256, architecture="x86_64")
     assert [type(fault) for fault in refused.value.faults] == [
-        ReleaseMismatchError,
+        ClusterReleaseError,
         ApplicationMissingError,
         StepConcurrencyError,
         StepLimitError,
-        ArchitectureMismatchError,
+        ClusterArchitectureError,
     ]
 
 
