@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shlex
 import sys
@@ -34,8 +35,20 @@ OnFailure = Annotated[
 Param = Annotated[
     list[str] | None, typer.Option("--param", metavar="JOB.NAME=VALUE", help="a parameter of a job in a chain")
 ]
+
+
+def identifier(text: str) -> str:
+    """Return the id of a submission, which becomes a tag on YARN: these are of lower case."""
+    if not re.fullmatch(r"[a-z0-9]{1,32}", text):
+        raise typer.BadParameter(f"{text!r} is no id of a submission: these have small letters and digits only")
+    return text
+
+
 Submission = Annotated[
-    str | None, typer.Option("--submission", metavar="ID", help="one whose answer was lost: added if it is not there")
+    str | None,
+    typer.Option(
+        "--submission", parser=identifier, metavar="ID", help="one whose answer was lost: added if it is not there"
+    ),
 ]
 NO_CLUSTER = "j-CLUSTER"
 
@@ -121,10 +134,12 @@ def submit(
     sent = send(s3, wanted)
     size = sum(upload.artifact.size for upload in sent) / 1e6
     typer.echo(f"Uploaded {len(sent)} of {len(wanted)} files, {size:.1f} MB; the others are there already.")
+    # Said before the call: whoever interrupts it can say it again.
+    typer.echo(f"Submission {token} to cluster {cluster}:")
     once, request = aws.client("emr", settings.aws, retries=False), add_request(cluster, made, settings.emr)
     ids = add(once, request, token, clock=clock, pace=Pace(), again=submission is not None)
     for each, work in zip(ids, works, strict=False):
-        typer.echo(f"{each}  {work.name}  on {cluster}, submission {token}")
+        typer.echo(f"{each}  {work.name}")
     if wait or follow or timeout is not None:
         watch(emr, cluster, ids, follow=follow, timeout=timeout, on_timeout=on_timeout)
     else:

@@ -205,12 +205,40 @@ def test_a_cluster_that_has_only_a_name_is_not_looked_for(submit: Submit, shop: 
     assert "found by its name" in said.err
 
 
+def test_a_submission_has_an_id_of_its_own_or_the_one_that_is_given(submit: Submit) -> None:
+    marks = [
+        request(submit("hello", "--dry-run", *given))["Steps"][0]["HadoopJarStep"]["Properties"][0]["Value"]
+        for given in ([], [], ["--submission", "abc1"])
+    ]
+    assert len(set(marks)) == 3
+    assert marks[2] == "lakegate-abc1-001"
+    assert submit("hello", "--dry-run", "--submission", "A,b").code == 2
+
+
+def test_a_submission_that_is_there_already_is_found_by_its_id(submit: Submit) -> None:
+    emr = Emr()
+    first, again = (submit("orders", "--submission", "t2", emr=emr) for _ in range(2))
+    assert first.code == again.code == 0
+    assert "s-1  orders" in again.out
+    assert len(emr.client.asked("add_job_flow_steps")) == 1
+
+
 # -- what is submitted ------------------------------------------------------------------------------------------------
 
 
 def test_a_chain_is_one_call_in_order_and_files_are_sent_once(submit: Submit, bucket: Bucket) -> None:
     emr = Emr()
-    arguments = ("orders", "report", "hello", "--on-failure", "cancel-and-wait", "--param", "orders.min_amount=3")
+    arguments = (
+        "orders",
+        "report",
+        "hello",
+        "--on-failure",
+        "cancel-and-wait",
+        "--param",
+        "orders.min_amount=3",
+        "--submission",
+        "t1",
+    )
     said = submit(*arguments, emr=emr)
     assert said.code == 0, said.err
     (asked,) = emr.client.asked("add_job_flow_steps")
@@ -221,7 +249,7 @@ def test_a_chain_is_one_call_in_order_and_files_are_sent_once(submit: Submit, bu
     assert len({key.rsplit("/", 1)[1] for key in sent}) == 6
     address = next(key for key in sent if key.endswith("/day.hql"))
     assert asked["Steps"][1]["HadoopJarStep"]["Args"][4] == f"s3://{bucket.name}/{address}"
-    assert "s-1  orders  on j-1" in said.out
+    assert said.out.splitlines()[1:4] == ["Submission t1 to cluster j-1:", "s-1  orders", "s-2  report"]
     assert "lakegate logs s-1 --follow" in said.out
     assert "Uploaded 0 of 6 files" in submit(*arguments, emr=Emr()).out
 
