@@ -51,14 +51,14 @@ def served(emr: Emr) -> Iterator[str]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found = emr.answer(self.headers["X-Amz-Target"].rpartition(".")[2], json.loads(body))
             if found is None:
-                return self.connection.close()
+                self.connection.close()
+                return
             said = json.dumps(found).encode()
             self.send_response(emr.status)
             self.send_header("Content-Type", "application/x-amz-json-1.1")
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
-            return None
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -228,18 +228,8 @@ def test_a_submission_that_is_there_already_is_found_by_its_id(submit: Submit) -
 
 def test_a_chain_is_one_call_in_order_and_files_are_sent_once(submit: Submit, bucket: Bucket) -> None:
     emr = Emr()
-    arguments = (
-        "orders",
-        "report",
-        "hello",
-        "--on-failure",
-        "cancel-and-wait",
-        "--param",
-        "orders.min_amount=3",
-        "--submission",
-        "t1",
-    )
-    said = submit(*arguments, emr=emr)
+    arguments = ["orders", "report", "hello", "--on-failure", "cancel-and-wait", "--param", "orders.min_amount=3"]
+    said = submit(*arguments, "--submission", "t1", emr=emr)
     assert said.code == 0, said.err
     (asked,) = emr.client.asked("add_job_flow_steps")
     assert [(each["Name"], each["ActionOnFailure"]) for each in asked["Steps"]] == [
