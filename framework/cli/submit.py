@@ -6,7 +6,7 @@ import re
 import secrets
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -116,6 +116,8 @@ def submit(
     region = aws.region(settings.aws)
     known = [*(value.get_secret_value() for value in settings.secrets.values()), *_of_shell()]
     made = chain(works, settings, bundle, on_failure=on_failure, token=token, region=region, secrets=known)
+    if jobs:
+        _require_fit(here, [job.name for job in jobs], settings, made.applications)
     if dry_run:
         _print(add_request(settings.emr.cluster_id or NO_CLUSTER, made, settings.emr), region)
         return
@@ -186,6 +188,21 @@ def _check(here: project.Project, name: str, given: Mapping[str, str]) -> None:
     values(here.load(name), given)
 
 
+def _require_fit(here: project.Project, jobs: Sequence[str], settings: "Settings", applications: Iterable[str]) -> None:
+    """Refuse what the release lacks: a Python, an application, what the jobs' tables ask of Delta; warn of its end."""
+    from framework.cli.start import clock
+    from framework.emr.delta_features import TableNeeds
+    from framework.emr.fit import require_fit, warnings
+    from framework.emr.releases import release
+
+    tables = [table for job in jobs for table in here.load(job).tables] if _has_pyspark() else []
+    needs = {table.name: TableNeeds(table.properties) for table in tables}
+    found = release(settings.emr.release)
+    require_fit(found, python=settings.emr.python, applications=sorted(applications), tables=needs)
+    for said in warnings(found, clock().date()):
+        print(said, file=sys.stderr)  # noqa: T201
+
+
 def _parameters(names: Sequence[str], given: Mapping[str, str], param: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return the parameters of each job: options are of the only one, --param says whose."""
     if given and len(names) > 1:
@@ -220,7 +237,7 @@ def _unchecked(name: str, words: Sequence[str]) -> tuple[list[str], dict[str, st
 
 
 def _bundle(settings: "Settings") -> "Bundle":
-    from framework.emr.bundle import find_bundle  # type: ignore[import-untyped]
+    from framework.emr.bundle import find_bundle
 
     found: Bundle = find_bundle(Path("dist"), settings.emr.release, settings.emr.architecture, settings.emr.python)
     return found

@@ -3,7 +3,6 @@ import os
 import shlex
 import subprocess
 import sys
-import types
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -30,7 +29,7 @@ from framework.errors import (
 )
 from tests.command import ROOT, Said, lakegate, project
 from tests.emr.amazon import Amazon, refusal
-from tests.emr.things import Time, bundle, cluster, step
+from tests.emr.things import Time, cluster, parts, step
 from tests.s3.server import Bucket, bucket, server
 
 __all__ = ["bucket", "server"]
@@ -111,9 +110,8 @@ Submit = Callable[..., Said]
 @pytest.fixture
 def submit(shop: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Submit:
     """The command in the project, with a cluster, real buckets, a bundle that is built, and time that does not pass."""
-    built = types.ModuleType("framework.emr.bundle")
-    built.find_bundle = lambda *_: bundle(tmp_path)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "framework.emr.bundle", built)
+    for name, module in parts(tmp_path).items():
+        monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(pace.Pace.__init__, "__defaults__", tuple(vars_of(Time())))
 
     def call(*arguments: str, emr: Any = None, env: str = "emr", **variables: str) -> Said:
@@ -171,12 +169,10 @@ def test_a_dry_run_prints_the_command_that_does_the_same(submit: Submit) -> None
 
 def test_a_dry_run_takes_less_than_a_second_and_asks_nobody(shop: Path, tmp_path: Path) -> None:
     code = f"""
-import sys, types
+import sys
 from pathlib import Path
-from tests.emr.things import bundle
-built = types.ModuleType("framework.emr.bundle")
-built.find_bundle = lambda *_: bundle(Path({str(tmp_path)!r}))
-sys.modules["framework.emr.bundle"] = built
+from tests.emr.things import parts
+sys.modules |= parts(Path({str(tmp_path)!r}))
 from framework.cli import main
 try:
     main(["submit", "orders", "--env", "emr", "--dry-run"])
@@ -301,6 +297,25 @@ def test_settings_of_the_command_line_travel_and_those_of_the_shell_do_not(submi
     assert "spark.executorEnv.PYSPARK_PYTHON=/usr/bin/python3.13" in args
     assert "LAKEGATE_LANDING__ROOT" in said.err
     assert "s3://mine" not in " ".join(args)
+
+
+def test_what_the_release_lacks_is_refused_and_its_end_is_said(
+    submit: Submit, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, asked = sys.modules["framework.emr.fit"], list[Any]()
+    monkeypatch.setattr(fit, "require_fit", lambda release, **wanted: asked.append((release.label, wanted)))
+    monkeypatch.setattr(fit, "warnings", lambda *_: ["support ends soon"])
+    text = (shop / "jobs" / "orders.py").read_text().replace('Job(\n    "orders"', 'Job(\n    "wide"')
+    widening = 'properties={"delta.enableTypeWidening": "true"}, keys='
+    (shop / "jobs" / "wide.py").write_text(text.replace("keys=", widening))
+    said = submit("wide", "report", "--dry-run", "--set", "emr.python=3.13")
+    assert said.code == 0, said.err
+    ((label, wanted),) = asked
+    assert (label, wanted["python"], wanted["applications"]) == ("emr-spark-8.2.0", "3.13", ["Hive", "Spark"])
+    assert {"delta.enableTypeWidening": "true"} in [needs.properties for needs in wanted["tables"].values()]
+    assert "support ends soon" in said.err
+    monkeypatch.setattr(fit, "require_fit", lambda *_, **__: 1 / 0)
+    assert submit("hello", "--dry-run").code == 0  # nothing of ours runs
 
 
 # -- secrets ----------------------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from framework.config import Settings
-from framework.config.steps import Bash
+from framework.config.steps import Bash, CustomJar
 from framework.emr.spark import SparkJob
-from framework.emr.step import BUDGET, Chain, add_request, chain, step_requests, strings
+from framework.emr.step import Chain, add_request, chain, step_requests
 from framework.errors import CredentialRefusedError, SettingError, StepTooLongError
 from tests.emr.amazon import faults
 from tests.emr.things import bundle, settings
@@ -87,13 +87,17 @@ def test_what_a_failure_does_is_said_of_each_step(tmp_path: Path, choice: Any, a
 
 
 def test_the_strings_of_a_step_are_counted_to_the_last_one(tmp_path: Path) -> None:
-    (short,) = made(tmp_path, HELLO).requests
-    room = BUDGET - sum(map(len, strings(short)))
-    fits = HELLO.model_copy(update={"args": ("x" * room,)})
-    (request,) = made(tmp_path, fits).requests
-    assert sum(map(len, strings(request))) == BUDGET
-    with pytest.raises(StepTooLongError, match=r"'hello' have 10,241 characters, and EMR takes 10,240.*'xxx"):
-        made(tmp_path, HELLO.model_copy(update={"args": ("x" * (room + 1),)}))
+    def jar(argument: str) -> CustomJar:
+        return CustomJar(
+            kind="jar", name="it", jar="s3://b/x.jar", main_class="M", args=(argument,), properties={"a": "b"}
+        )
+
+    sent = ["s3://b/x.jar", "M", "a", "b", "lakegate.submission", "lakegate-abc-001"]
+    room = 10_240 - sum(map(len, sent))
+    (request,) = made(tmp_path, jar("x" * room)).requests
+    assert request["HadoopJarStep"]["Args"] == ["x" * room]
+    with pytest.raises(StepTooLongError, match=r"'it' have 10,241 characters, and EMR takes 10,240.*'xxx"):
+        made(tmp_path, jar("x" * (room + 1)))
 
 
 def test_a_job_needs_a_folder_for_its_artifacts(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from framework.config import Settings
@@ -87,3 +88,12 @@ class Time:
     def pace(self) -> Pace:
         """It as those who wait take it."""
         return Pace(lambda: self.seconds, self.sleep, self.chance)
+
+
+def parts(folder: Path) -> dict[str, ModuleType]:
+    """Modules in the place of those that the command asks: a bundle that is built, and a release that fits."""
+    built, features, fit = (ModuleType(f"framework.emr.{name}") for name in ("bundle", "delta_features", "fit"))
+    vars(built)["find_bundle"] = lambda *_: bundle(folder)
+    vars(features)["TableNeeds"] = lambda properties: SimpleNamespace(properties=properties)
+    vars(fit).update(require_fit=lambda *_, **__: None, warnings=lambda *_: [])
+    return {module.__name__: module for module in (built, features, fit)}
