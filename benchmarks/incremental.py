@@ -1,9 +1,11 @@
 """What a run costs when little or nothing is new, and what plan, lease, run log and publication cost together.
 
-    python benchmarks/incremental.py [TIMES]
+    python benchmarks/incremental.py [TIMES] [YEARS]
 
 1. The job `flights`: all of 2013 in one run, against a run over the last 1 % of the flights when the others are in
-   (target: at most 15 %), and against a run when nothing is new (target: under 2 s). The session is up already.
+   (target: at most 15 %), and against a run when nothing is new (target: under 2 s). The session is up already. With
+   YEARS the flights and the weather of 2013 are repeated in the years after it: what a run costs whatever it reads,
+   five commits and their Spark jobs, weighs less the longer the history is.
 2. A small job with the framework's state and without it, in turn (target: at most 1.5 s a run).
 """
 
@@ -66,15 +68,41 @@ def landing(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update={"landing": LandingSettings(root=str(folder))})
 
 
+def repeat(data: Path, years: int) -> None:
+    """Write the flights and the weather of 2013 again for each of the years after it."""
+    weather = data / "weather.csv.gz"
+    header, *lines = gzip.decompress(weather.read_bytes()).decode().splitlines()
+    text = [header, *(shifted(line, 1, years) for years in range(years) for line in lines)]
+    weather.write_bytes(gzip.compress("\n".join(text).encode(), 1))
+    for month in sorted((data / "flights").glob("*.gz")):
+        header, *lines = gzip.decompress(month.read_bytes()).decode().splitlines()
+        for later in range(1, years):
+            text = [header, *(shifted(line, 0, later) for line in lines)]
+            name = month.name.replace("2013", str(2013 + later))
+            (month.parent / name).write_bytes(gzip.compress("\n".join([*text, ""]).encode(), 1))
+
+
+def shifted(line: str, year: int, by: int) -> str:
+    """Move a line by years: its column `year`, and its last one, the hour."""
+    values = line.split(",")
+    values[year], values[-1] = str(int(values[year]) + by), f"{int(values[-1][:4]) + by}{values[-1][4:]}"
+    return ",".join(values)
+
+
 def keep_back(data: Path, new: Path) -> tuple[str, int]:
-    """Cut the last flights of December off into a file of their own, which is not in the landing folder yet."""
+    """Cut the last flights off into a file of their own, which is not in the landing folder yet."""
     months = sorted((data / "flights").glob("*.gz"))
-    header, *lines = gzip.decompress(months[-1].read_bytes()).decode().splitlines(keepends=True)
-    lines.sort(key=lambda line: int(line.split(",")[2]))
     count = round(NEW_SHARE * sum(gzip.decompress(month.read_bytes()).count(b"\n") - 1 for month in months))
-    months[-1].write_bytes(gzip.compress("".join([header, *lines[:-count]]).encode()))
-    new.write_bytes(gzip.compress("".join([header, *lines[-count:]]).encode()))
-    return "flights-2013-12-last.csv.gz", count
+    kept: list[str] = []
+    while len(kept) < count:
+        last = months.pop()
+        header, *lines = gzip.decompress(last.read_bytes()).decode().splitlines(keepends=True)
+        lines.sort(key=lambda line: int(line.split(",")[2]))
+        stays, goes = lines[: -(count - len(kept))], lines[-(count - len(kept)) :]
+        kept = goes + kept
+        last.write_bytes(gzip.compress("".join([header, *stays]).encode())) if stays else last.unlink()
+    new.write_bytes(gzip.compress("".join([header, *kept]).encode()))
+    return "flights-last.csv.gz", count
 
 
 def without_state(lake: Lake, settings: Settings) -> None:
@@ -97,12 +125,14 @@ spent = 0.0
 
 def main() -> None:
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    years = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     settings = load_settings("local")
     spark = create(settings, "benchmark")
     data = Path(settings.landing.root).absolute()
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         shutil.copytree(data, at / "data")
+        repeat(at / "data", years)
         warm = Lake(spark, str(at / "warm"))
         run(flights.job, warm, landing(settings, data), {}, clock=clock)
         name, count = keep_back(at / "data", at / "new")

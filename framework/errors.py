@@ -31,11 +31,16 @@ LakegateError
 │   ├── JavaError · SparkStartError · VersionError · DeltaMissingError · DriverMissingError
 │   └── StorageError · LakeNotWritableError · SecretMissingError
 ├── EmrError (1)                    clusters, steps and what is sent to them
-│   ├── UnknownReleaseError · AwsRefusedError
+│   ├── UnknownReleaseError · ReleaseMismatchError · AwsRefusedError
+│   ├── BundleToolMissingError · WheelError · NoWheelError · UnreachableIndexError
+│   ├── DependencyError · UnfitDependencyError · BundleMissingError · BundleDamagedError
+│   ├── ClusterNotFoundError · AmbiguousClusterError
+│   ├── UnknownApplicationError · UnsupportedSettingError · MixedArchitectureError · ConfigurationClashError
+│   ├── SecurityConfigurationError · TransientClusterError
 │   ├── StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
 │   ├── ClusterStateError · ClusterReleaseError · ClusterArchitectureError · ApplicationMissingError
 │   ├── PreflightError · LostAnswerError · StepTimeoutError · StepsFailedError · ClusterEndedError
-│   └── ClusterNotFoundError · AmbiguousClusterError
+│   └── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -192,7 +197,7 @@ class SettingError(UsageError, ValueError):
     """A setting is unknown, or its value does not fit; secrets are never repeated here."""
 
     def __init__(self, setting: str, reason: str, origin: str = "the settings") -> None:
-        self.setting = setting
+        self.setting, self.reason = setting, reason
         super().__init__(f"Setting {setting!r} of {origin} is refused: {reason}")
 
 
@@ -781,6 +786,15 @@ class UnknownReleaseError(EmrError, LookupError):
         super().__init__(f"No EMR release that brings Delta Lake is called {label!r}. {alternatives(label, known)}")
 
 
+class ReleaseMismatchError(EmrError, ValueError):
+    """A release of EMR lacks what a job, or the cluster that is asked for, needs."""
+
+    def __init__(self, release: str, reasons: Sequence[str], fitting: Sequence[str]) -> None:
+        self.release, self.reasons, self.fitting = release, tuple(reasons), tuple(fitting)
+        choose = f"What fits: {', '.join(fitting)} ([emr] release)." if fitting else "No release that is known fits."
+        super().__init__(f"{release} does not fit. {' '.join(reasons)} {choose}")
+
+
 class AwsRefusedError(EmrError, RuntimeError):
     """AWS refused a call, or was not to be reached."""
 
@@ -811,6 +825,199 @@ class AmbiguousClusterError(EmrError, LookupError):
         super().__init__(
             f"{len(found)} active clusters are called {name!r}: {', '.join(found)}. Say which: --set emr.cluster_id=ID."
         )
+
+
+class BundleToolMissingError(EmrError, ImportError):
+    """What builds and checks bundles is not installed."""
+
+    def __init__(self, tool: str) -> None:
+        self.tool = tool
+        super().__init__(f"A bundle is built with {tool}, which is not installed here: pip install 'lakegate[emr]'.")
+
+
+class WheelError(EmrError, ValueError):
+    """The wheel of lakegate, or of the project's jobs, cannot be made."""
+
+    def __init__(self, wheel: str, reason: str) -> None:
+        self.wheel, self.reason = wheel, reason
+        super().__init__(f"The wheel of {wheel} cannot be made: {reason}")
+
+
+class NoWheelError(EmrError, LookupError):
+    """A dependency has no wheel that runs on the nodes."""
+
+    def __init__(self, packages: Sequence[str], platform: str) -> None:
+        self.packages, self.platform = tuple(packages), platform
+        super().__init__(
+            f"There is no wheel of {', '.join(packages)} for {platform}, and nothing is compiled for another CPU here. "
+            "Choose a version that has one; or other nodes (emr.architecture, emr.python, emr.release); or build the "
+            "wheel on such a machine (pip wheel) and name its folder in UV_FIND_LINKS."
+        )
+
+
+class UnreachableIndexError(EmrError, ConnectionError):
+    """The package index cannot be reached, and what is needed was never fetched before."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        super().__init__(
+            "The wheels for the cluster cannot be fetched. Look at the network and the proxy (HTTPS_PROXY), or at the "
+            f"index that uv is told to use (UV_DEFAULT_INDEX, UV_OFFLINE). uv said:\n{words}"
+        )
+
+
+class DependencyError(EmrError, ValueError):
+    """The dependencies of a project cannot be had as they are locked."""
+
+    def __init__(self, platform: str, words: str) -> None:
+        self.platform, self.words = platform, words
+        super().__init__(
+            f"The dependencies for {platform} cannot be had in the versions of requirements/runtime.txt, or without "
+            "such a file in those that are installed here. Mend pyproject.toml, lock or install again. uv "
+            f"said:\n{words}"
+        )
+
+
+class UnfitDependencyError(EmrError, ValueError):
+    """Dependencies would not load on the nodes, or are not those that were locked."""
+
+    def __init__(self, platform: str, faults: Sequence[str]) -> None:
+        self.platform, self.faults = platform, tuple(faults)
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        super().__init__(
+            f"The bundle would not run on {platform}; nothing was written:\n{listed}\nInstall here what is "
+            "missing, choose other versions or other nodes, or lock again: uv pip compile --universal "
+            "--generate-hashes pyproject.toml -o requirements/runtime.txt"
+        )
+
+
+class BundleMissingError(EmrError, FileNotFoundError):
+    """No bundle was built for these nodes."""
+
+    def __init__(self, manifest: str, folder: str) -> None:
+        self.manifest, self.folder = manifest, folder
+        super().__init__(
+            f"There is no {manifest} in {folder}. Run `lakegate package` first, for the release, CPU and Python that "
+            "jobs are submitted to."
+        )
+
+
+class BundleDamagedError(EmrError, ValueError):
+    """A file of a bundle is not the one that was built."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path} cannot be sent: {reason}. Run `lakegate package` again.")
+
+
+class UnknownApplicationError(EmrError, LookupError):
+    """A release does not bring an application that a cluster is to have."""
+
+    def __init__(self, release: str, application: str, known: Sequence[str]) -> None:
+        self.release, self.application, self.known = release, application, tuple(known)
+        super().__init__(
+            f"{release} does not bring {application!r}. {alternatives(application, known)} Take it out of "
+            "emr.cluster.applications, or choose a release that has it: `lakegate releases`."
+        )
+
+
+class UnsupportedSettingError(EmrError, ValueError):
+    """A setting asks for what the release does not have."""
+
+    def __init__(self, release: str, setting: str, reason: str) -> None:
+        self.release, self.setting = release, setting
+        super().__init__(f"Setting {setting!r} does not fit {release}: {reason}. Change it, or emr.release.")
+
+
+class MixedArchitectureError(EmrError, ValueError):
+    """Nodes of a cluster have another CPU than the one that bundles are built for."""
+
+    def __init__(self, architecture: str, others: Sequence[str]) -> None:
+        self.architecture, self.others = architecture, tuple(others)
+        super().__init__(
+            f"emr.architecture is {architecture}, and {', '.join(others)} is not: a bundle's native libraries would "
+            "not load there. Choose other instance types, or set emr.architecture for all of them."
+        )
+
+
+class ConfigurationClashError(EmrError, ValueError):
+    """Two sources of a classification give one property different values."""
+
+    def __init__(self, classification: str, name: str, ours: str, theirs: str) -> None:
+        self.classification, self.property = classification, name
+        super().__init__(
+            f"Property {name!r} of the classification {classification!r} is {ours!r}, which follows from the release "
+            f"and the settings, and {theirs!r} in emr.cluster.configurations. Take it out there, or change the setting."
+        )
+
+
+class SecurityConfigurationError(EmrError, ValueError):
+    """A security configuration is not there, or does not fit the cluster."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        super().__init__(
+            f"The security configuration {name!r} {reason}. Mend emr.cluster.security_configuration, or take it out "
+            "and let [emr.cluster.security] make one."
+        )
+
+
+class TransientClusterError(EmrError, ValueError):
+    """A cluster cannot be one that ends itself after its steps."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The cluster cannot be transient: {reason}")
+
+
+class LostClusterError(EmrError, ConnectionError):
+    """Nobody knows whether a cluster was made: AWS's answer was lost, and it cannot be asked."""
+
+    def __init__(self, name: str, token: str, reason: str) -> None:
+        self.name, self.token = name, token
+        super().__init__(
+            f"The cluster {name!r} may or may not be there, and would cost: {reason}. Run the same command with "
+            f"--creation {token}: it makes it only if it is not there."
+        )
+
+
+class ClusterFailedError(EmrError, RuntimeError):
+    """A cluster ended, or never came up."""
+
+    def __init__(self, cluster: str, state: str, reason: str) -> None:
+        self.cluster, self.state, self.reason = cluster, state, reason
+        super().__init__(
+            f"Cluster {cluster} is {state}: {reason or 'EMR gives no reason'}. See `lakegate why {cluster}`."
+        )
+
+
+class ClusterTimeoutError(EmrError, TimeoutError):
+    """A cluster did not get as far as it was waited for."""
+
+    def __init__(self, cluster: str, state: str, seconds: float) -> None:
+        self.cluster, self.state, self.seconds = cluster, state, seconds
+        super().__init__(
+            f"Cluster {cluster} is still {state} after {seconds:.0f} s. It goes on, and costs: look with `lakegate "
+            f"cluster show {cluster}`, end it with `lakegate cluster terminate {cluster}`."
+        )
+
+
+class ClusterProtectedError(EmrError, PermissionError):
+    """A cluster to be ended has termination protection."""
+
+    def __init__(self, cluster: str) -> None:
+        self.cluster = cluster
+        super().__init__(
+            f"Cluster {cluster} has termination protection, so nothing was ended. Take the protection off and end it "
+            f"with `lakegate cluster terminate {cluster} --unprotect`."
+        )
+
+
+class ResizeError(EmrError, ValueError):
+    """A cluster cannot be made the size that is asked for."""
+
+    def __init__(self, cluster: str, reason: str) -> None:
+        self.cluster = cluster
+        super().__init__(f"Cluster {cluster} was not resized: {reason}")
 
 
 class StepTooLongError(EmrError, ValueError):

@@ -18,26 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from framework.config import Settings
 from framework.errors import DeltaMissingError, JavaError, SparkStartError, VersionError
+from framework.lanes import LANES, Lane, is_of, lane_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One pair of Spark and Delta versions, and the Maven packages that bring Delta and Avro to it."""
-
-    spark: str
-    delta: str
-    packages: tuple[str, ...]
-
-
-LANES = (
-    Lane("4.1", "4.2", ("io.delta:delta-spark_4.1_2.13:4.2.0", "org.apache.spark:spark-avro_2.13:4.1.1")),
-    Lane(
-        "3.5", "3.3", ("io.delta:delta-spark_2.12:3.3.2", "org.apache.spark:spark-avro_2.12:3.5.5")
-    ),  # 3.5.6 is not on Central
-)
 # What Delta 4.2 asks for and Spark has already; an older copy of it would come first on the class path.
 PROVIDED = (
     "org.apache.hadoop:hadoop-client-*",
@@ -76,13 +62,12 @@ class Jars:
 def lane() -> Lane:
     """Return the lane of the installed Spark and Delta. Raises VersionError where it is none that is tested."""
     spark, delta = _installed("pyspark"), _installed("delta-spark")
-    names = [f"Spark {lane.spark} with Delta {lane.delta}" for lane in LANES]
+    names = [str(lane) for lane in LANES]
     if spark is None:
         raise VersionError("Spark is not installed", names)
-    for candidate in LANES:
-        # On a cluster Delta's Python module may come in an archive, without a version; its jar is checked then.
-        if _is_of(spark, candidate.spark) and (delta is None or _is_of(delta, candidate.delta)):
-            return candidate
+    # On a cluster Delta's Python module may come in an archive, without a version; its jar is checked then.
+    if found := lane_of(spark, delta):
+        return found
     raise VersionError(f"Spark {spark} with Delta {delta} was found", names)
 
 
@@ -152,10 +137,6 @@ def _installed(distribution: str) -> str | None:
         return None
 
 
-def _is_of(found: str, series: str) -> bool:
-    return found == series or found.startswith(series + ".")
-
-
 def _be_in_utc(jvm: Any) -> None:
     jvm.java.util.TimeZone.setDefault(jvm.java.util.TimeZone.getTimeZone("UTC"))
 
@@ -210,7 +191,7 @@ def _require_delta_jar(spark: "SparkSession", chosen: Lane) -> None:
     if loader.getResource(DELTA_CLASS.replace(".", "/") + ".class") is None:
         raise DeltaMissingError(str(spark.sparkContext.master))
     jar = str(getattr(getattr(jvm.io.delta, "package$"), "MODULE$").VERSION())
-    if not _is_of(jar, chosen.delta):
+    if not is_of(jar, chosen.delta):
         raise VersionError(
             f"Spark {spark.version} with Delta's jar {jar} was found", [f"{chosen.spark} with {chosen.delta}"]
         )

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from framework.config import Settings, load
-from framework.session import LANES
+from framework.lanes import LANES
 from framework.sources import Reading
 from framework.state import History
 from framework.tables import Lake, read
@@ -181,7 +181,7 @@ def _typed(verb: str) -> list[str]:
 
 
 def test_every_verb_of_the_command_is_on_a_page_and_every_one_on_a_page_is_a_verb() -> None:
-    pages = [README, ROOT / "docs" / "runs.md"]
+    pages = [README, ROOT / "docs" / "runs.md", ROOT / "docs" / "emr.md"]
     named = {
         verb for page in pages for verb in re.findall(r"(?:^|`)lakegate ([a-z-]+)", page.read_text(), re.MULTILINE)
     }

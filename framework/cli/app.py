@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from framework.cli.backfill import BackfillCommands
+from framework.cli.cluster import cluster
 from framework.cli.options import Environment, Overrides
 from framework.cli.run import RunCommands
 from framework.cli.submit import SubmitCommands
@@ -24,6 +25,7 @@ app.add_typer(
     name="backfill",
     help="Run a job over a past interval: lakegate backfill JOB --from DAY --to DAY [--help]",
 )
+app.add_typer(cluster, name="cluster", help="Clusters of Amazon EMR: plan, create, list, show, resize, terminate.")
 app.add_typer(
     typer.Typer(cls=SubmitCommands, no_args_is_help=True),
     name="submit",
@@ -149,6 +151,33 @@ def init(
     from framework.cli.scaffold import new_project
 
     new_project(folder)
+
+
+@app.command()
+def releases(
+    label: Annotated[str | None, typer.Argument(metavar="[LABEL]", help="one release, in full")] = None,
+    all: Annotated[bool, typer.Option("--all", help="also those that AWS supports no longer")] = False,
+) -> None:
+    """List the releases of Amazon EMR: versions, Pythons, and until when AWS supports them. Asks AWS nothing."""
+    from framework.cli.releases import print_release, print_releases
+
+    if label:
+        print_release(label)
+    else:
+        print_releases(all=all)
+
+
+@app.command()
+def package(
+    release: Annotated[str | None, typer.Option(help="EMR release label, in place of emr.release")] = None,
+    arch: Annotated[str | None, typer.Option(metavar="x86_64|aarch64", help="in place of emr.architecture")] = None,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Build what jobs need on a cluster into dist/: wheels, entrypoint and dependencies, for its CPU and Python."""
+    from framework.cli.package import package as build_package
+
+    build_package(env, set or [], release, arch)
 
 
 @app.command()

@@ -1,8 +1,10 @@
-"""Options that several verbs take."""
+"""Options that several verbs take, and the question that several ask."""
 
 from typing import Annotated
 
 import typer
+
+from framework.errors import UnansweredError
 
 Environment = Annotated[
     str, typer.Option("--env", envvar="LAKEGATE_ENV", help="which conf/<env>.toml", metavar="ENV", show_default=True)
@@ -10,3 +12,13 @@ Environment = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override a setting, such as lake.root=/tmp/lake")
 ]
+
+
+def confirm(question: str) -> None:
+    """Ask, and end the command unless the answer is yes. Raises UnansweredError where nobody can answer."""
+    try:
+        typer.confirm(question, abort=True)
+    except typer.Abort as refused:
+        if isinstance(refused.__context__, EOFError):
+            raise UnansweredError(question) from None
+        raise

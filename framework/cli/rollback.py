@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import typer
 
 from framework.cli import project
+from framework.cli.options import confirm
 from framework.cli.start import clock, start
-from framework.errors import UnansweredError
 
 
 def roll_back(name: str, to: str, environment: str, overrides: Sequence[str], *, dry_run: bool, yes: bool) -> None:
@@ -28,15 +28,6 @@ def roll_back(name: str, to: str, environment: str, overrides: Sequence[str], *,
             typer.echo("Nothing was changed (--dry-run).")
             return
         if not yes:
-            _confirm("Go back?")
+            confirm("Go back?")
         rollback(work, intent)
     typer.echo(f"{name} is where run {intent.run_id} left it. `lakegate run {name}` goes on from there.")
-
-
-def _confirm(question: str) -> None:
-    try:
-        typer.confirm(question, abort=True)
-    except typer.Abort as refused:
-        if isinstance(refused.__context__, EOFError):
-            raise UnansweredError(question) from None
-        raise

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from framework.config.cluster import ClusterSettings
-from framework.config.section import Section
+from framework.config.section import Section, Tags
 from framework.config.steps import StepSettings
 
 Architecture = Literal["x86_64", "aarch64"]
@@ -27,7 +27,7 @@ class EmrSettings(Section):
     step_log_uri: str | None = Field(None, pattern=r"^s3://", description="logs of steps; None: where the cluster logs")
     step_log_key: str | None = Field(None, pattern=r"^arn:", description="KMS key of these logs")
     conf: dict[str, str | int | float | bool] = Field(default_factory=dict, description="spark.* properties of steps")
-    tags: dict[str, str] = Field(default_factory=dict, description="on what is made; EMR passes them on to EC2")
+    tags: Tags = Field(default_factory=dict, description="on what is made; EMR passes them on to EC2")
     cluster: ClusterSettings = ClusterSettings()
     steps: tuple[StepSettings, ...] = ()
 

@@ -252,7 +252,7 @@ def _refused(error: ValidationError, origin: str) -> SettingError:
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         return SettingError(".".join(path), f"it is unknown. {alternatives(path[-1], _known(path[:-1]))}", origin)
-    return SettingError(".".join(path), first["msg"], origin)
+    return SettingError(".".join(path), first["msg"].removeprefix("Value error, "), origin)
 
 
 def _known(path: Sequence[str]) -> Sequence[str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from framework.config import Settings
 from framework.emr.api import ask
-from framework.emr.architecture import architecture
 from framework.emr.find import ACTIVE
+from framework.emr.instances import architecture
 from framework.emr.step import Chain, OnFailure
 from framework.emr.steps import ACTIVE as ACTIVE_STEPS
 from framework.emr.steps import listed

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
@@ -17,11 +18,13 @@ from framework.emr import pace
 from framework.errors import (
     AmbiguousWorkError,
     AwsRefusedError,
+    BundleMissingError,
     ChainParameterError,
     ClusterEndedError,
     ClusterStateError,
     CredentialRefusedError,
     ParameterValueError,
+    ReleaseMismatchError,
     StepsFailedError,
     StepTimeoutError,
     UnknownParameterError,
@@ -29,7 +32,7 @@ from framework.errors import (
 )
 from tests.command import ROOT, Said, lakegate, project
 from tests.emr.amazon import Amazon, refusal
-from tests.emr.things import Time, cluster, parts, step
+from tests.emr.things import Time, built, cluster, step
 from tests.s3.server import Bucket, bucket, server
 
 __all__ = ["bucket", "server"]
@@ -42,6 +45,7 @@ root = "s3://BUCKET/landing"
 [aws]
 region = "eu-west-1"
 [emr]
+release = "emr-7.14.0"
 cluster_id = "j-1"
 artifacts = "s3://BUCKET/artifacts"
 [[emr.steps]]
@@ -71,7 +75,9 @@ class Emr:
     def __init__(self, *ends: str, told: Any = None, **answers: Any) -> None:
         self.ends, self.steps, self.signals = ends, list[dict[str, Any]](), list[str]()
         known: dict[str, Any] = {
-            "describe_cluster": [told or cluster(Applications=[{"Name": "Spark"}, {"Name": "Hive"}])],
+            "describe_cluster": [
+                told or cluster(ReleaseLabel="emr-7.14.0", Applications=[{"Name": "Spark"}, {"Name": "Hive"}])
+            ],
             "list_instance_groups": [{"InstanceGroups": [{"InstanceType": "m7g.xlarge"}]}],
             "add_job_flow_steps": self.add,
             "list_steps": self.listed,
@@ -110,8 +116,7 @@ Submit = Callable[..., Said]
 @pytest.fixture
 def submit(shop: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Submit:
     """The command in the project, with a cluster, real buckets, a bundle that is built, and time that does not pass."""
-    for name, module in parts(tmp_path).items():
-        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "framework.emr.bundle", built(tmp_path))
     monkeypatch.setattr(pace.Pace.__init__, "__defaults__", tuple(vars_of(Time())))
 
     def call(*arguments: str, emr: Any = None, env: str = "emr", **variables: str) -> Said:
@@ -171,8 +176,8 @@ def test_a_dry_run_takes_less_than_a_second_and_asks_nobody(shop: Path, tmp_path
     code = f"""
 import sys
 from pathlib import Path
-from tests.emr.things import parts
-sys.modules |= parts(Path({str(tmp_path)!r}))
+from tests.emr.things import built
+sys.modules["framework.emr.bundle"] = built(Path({str(tmp_path)!r}))
 from framework.cli import main
 try:
     main(["submit", "orders", "--env", "emr", "--dry-run"])
@@ -299,23 +304,36 @@ def test_settings_of_the_command_line_travel_and_those_of_the_shell_do_not(submi
     assert "s3://mine" not in " ".join(args)
 
 
-def test_what_the_release_lacks_is_refused_and_its_end_is_said(
-    submit: Submit, shop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fit, asked = sys.modules["framework.emr.fit"], list[Any]()
-    monkeypatch.setattr(fit, "require_fit", lambda release, **wanted: asked.append((release.label, wanted)))
-    monkeypatch.setattr(fit, "warnings", lambda *_: ["support ends soon"])
+def test_what_the_release_lacks_is_refused(submit: Submit, shop: Path) -> None:
     text = (shop / "jobs" / "orders.py").read_text().replace('Job(\n    "orders"', 'Job(\n    "wide"')
     widening = 'properties={"delta.enableTypeWidening": "true"}, keys='
     (shop / "jobs" / "wide.py").write_text(text.replace("keys=", widening))
-    said = submit("wide", "report", "--dry-run", "--set", "emr.python=3.13")
-    assert said.code == 0, said.err
-    ((label, wanted),) = asked
-    assert (label, wanted["python"], wanted["applications"]) == ("emr-spark-8.2.0", "3.13", ["Hive", "Spark"])
-    assert {"delta.enableTypeWidening": "true"} in [needs.properties for needs in wanted["tables"].values()]
-    assert "support ends soon" in said.err
-    monkeypatch.setattr(fit, "require_fit", lambda *_, **__: 1 / 0)
-    assert submit("hello", "--dry-run").code == 0  # nothing of ours runs
+    assert submit("wide", "--dry-run").code == 0
+    for arguments, lack in (
+        (["wide", "--set", "emr.release=emr-7.1.0"], "asks for delta.enableTypeWidening"),
+        (["orders", "report", "--set", "emr.release=emr-spark-8.2.0"], "It has no Hive"),
+        (["orders", "--set", "emr.python=3.14"], "[emr] python is 3.14"),
+    ):
+        said = submit(*arguments, "--dry-run")
+        assert (said.code, type(said.error)) == (1, ReleaseMismatchError)
+        assert lack in said.err
+    assert submit("report", "--dry-run").code == 0  # nothing of ours runs there
+
+
+def test_the_end_of_a_release_s_support_is_said(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framework.cli.start.clock", lambda: datetime(2028, 9, 1, tzinfo=UTC))
+    said = submit("orders", "--dry-run")
+    assert said.code == 0
+    assert "AWS supports emr-7.14.0 until 2028-09-08" in said.err
+
+
+def test_a_job_whose_bundle_is_not_built_is_refused_with_the_way_out(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "framework.emr.bundle")
+    said = submit("orders", "--dry-run")
+    assert (said.code, type(said.error)) == (1, BundleMissingError)
+    assert "lakegate package" in said.err
 
 
 # -- secrets ----------------------------------------------------------------------------------------------------------

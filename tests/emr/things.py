@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 from framework.config import Settings
@@ -90,10 +90,8 @@ class Time:
         return Pace(lambda: self.seconds, self.sleep, self.chance)
 
 
-def parts(folder: Path) -> dict[str, ModuleType]:
-    """Modules in the place of those that the command asks: a bundle that is built, and a release that fits."""
-    built, features, fit = (ModuleType(f"framework.emr.{name}") for name in ("bundle", "delta_features", "fit"))
-    vars(built)["find_bundle"] = lambda *_: bundle(folder)
-    vars(features)["TableNeeds"] = lambda properties: SimpleNamespace(properties=properties)
-    vars(fit).update(require_fit=lambda *_, **__: None, warnings=lambda *_: [])
-    return {module.__name__: module for module in (built, features, fit)}
+def built(folder: Path) -> ModuleType:
+    """The module of bundles, of which one has been built."""
+    module = ModuleType("framework.emr.bundle")
+    vars(module)["find_bundle"] = lambda *_: bundle(folder)
+    return module

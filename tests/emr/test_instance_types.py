@@ -1,6 +1,6 @@
 import pytest
 
-from framework.emr.architecture import architecture
+from framework.emr.instances import architecture
 
 ARM = "c6g c6gd c6gn c7g c7gd c7gn c8g c8gd c8gn i4g i8g im4gn is4gen m6g m6gd m7g m7gd m8g m8gd r6g r6gd r7g r7gd r8g"
 ARM += " r8gb r8gd r8gn x2gd x8g t4g g5g a1 hpc7g"

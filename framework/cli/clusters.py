@@ -1,0 +1,252 @@
+"""What `lakegate cluster VERB` does."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from framework.cli import project
+from framework.cli.options import confirm
+from framework.cli.start import clock
+from framework.errors import SettingError
+
+if TYPE_CHECKING:
+    from framework.config import Settings
+    from framework.emr.advice import Advice
+    from framework.emr.health import Health
+
+# A clock may be off, and the cluster is to be found by when it was made.
+MARGIN = timedelta(minutes=15)
+
+
+def print_plan(environment: str, overrides: Sequence[str]) -> None:
+    """Print the request and the security configuration as JSON, and advice; no secret, and no number of an account."""
+    from framework.emr import security
+    from framework.emr.command import create_cluster, unsaid
+    from framework.emr.request import run_job_flow, shown
+
+    settings = _settings(environment, overrides)
+    request = shown(run_job_flow(settings.emr, settings.catalog.kind))
+    _print(request, settings)
+    if not settings.emr.cluster.security_configuration:
+        typer.echo(f"\nSecurity configuration {security.name(settings.emr)}, made when it is missing:")
+        _print(security.document(settings.emr), settings)
+    left_out = f", which has no option for {', '.join(unsaid(request))}" if unsaid(request) else ""
+    typer.echo(f"\nThe same with AWS's own command{left_out}:")
+    typer.echo(_hidden(create_cluster(request), settings))
+    typer.echo("")
+    _print_advice(_advice(settings))
+    typer.echo("Nothing was changed.")
+
+
+def create_cluster(
+    environment: str, overrides: Sequence[str], *, yes: bool, wait: bool, timeout: int, creation: str | None
+) -> None:
+    """Make the cluster, after saying what is unsafe or costly about it and asking."""
+    from framework.emr import cluster, security
+    from framework.emr.health import console
+    from framework.emr.pace import Pace
+    from framework.emr.request import run_job_flow
+    from framework.secrets import secret
+
+    settings = _settings(environment, overrides)
+    token = creation or secrets.token_hex(8)
+    # All that can be refused without AWS is refused before anybody is asked.
+    request = run_job_flow(settings.emr, settings.catalog.kind, lambda name: secret(name, settings), token=token)
+    _print_advice(_advice(settings))
+    emr, once = _client("emr", settings), _client("emr", settings, retries=False)
+    for each in cluster.clusters(emr):
+        if each.name == settings.emr.cluster.name:
+            typer.echo(f"{each.id} is active under the same name, and costs: of two, `submit` wants emr.cluster_id.")
+    if not yes:
+        confirm(f"Make the cluster {settings.emr.cluster.name!r}?")
+    since = clock() - (timedelta(days=1) if creation else MARGIN)
+    found = cluster.made(emr, request["Name"], token, since) if creation else None
+    if found is None and security.provide(emr, settings.emr):
+        typer.echo(f"Made the security configuration {request['SecurityConfiguration']}.")
+    made = found or cluster.create(emr, once, request, token, since, Pace())
+    typer.echo(f"{made}  {settings.emr.cluster.name}")
+    typer.echo(f"  {console(emr.meta.region_name, made)}")
+    if not wait:
+        typer.echo(f"Follow it: `lakegate cluster show {made}`; end it: `lakegate cluster terminate {made}`.")
+        return
+    cluster.wait(emr, made, pace=Pace(), timeout=60 * timeout, observe=lambda state: typer.echo(f"  {state}"))
+
+
+def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -> None:
+    """Print a line for each cluster."""
+    from framework.emr.cluster import clusters
+
+    settings = _settings(environment, overrides)
+    table = Table("id", "name", "state", "made (UTC)", "instance hours")
+    for found in clusters(_client("emr", settings), every=every):
+        table.add_row(found.id, escape(found.name), found.state, _time(found.created), f"{found.instance_hours:,}")
+    if table.row_count:
+        Console(highlight=False).print(table)
+    else:
+        typer.echo("There is no cluster." if every else "There is no active cluster; --all lists those that ended.")
+
+
+def print_cluster(which: str | None, environment: str, overrides: Sequence[str]) -> None:
+    """Print a cluster and its health."""
+    from framework.emr.cluster import identify
+    from framework.emr.health import console, health
+
+    settings = _settings(environment, overrides)
+    emr, now = _client("emr", settings), clock()
+    found = health(emr, _client("cloudwatch", settings), identify(emr, settings.emr, which), now)
+    _print_health(found, console(emr.meta.region_name, found.id), now)
+
+
+def resize_cluster(
+    which: str | None,
+    environment: str,
+    overrides: Sequence[str],
+    *,
+    minimum: int | None,
+    maximum: int | None,
+    nodes: Sequence[str],
+    spot: Sequence[str],
+) -> None:
+    """Change the bounds, the nodes, or both."""
+    from framework.emr import resize
+    from framework.emr.cluster import identify
+
+    counts, on_spot = _counts("--nodes", nodes), _counts("--spot", spot)
+    bounds = minimum is not None or maximum is not None
+    if not (bounds or counts or on_spot):
+        raise typer.BadParameter("say --min, --max, --nodes NAME=N or --spot NAME=N")
+    settings = _settings(environment, overrides)
+    emr = _client("emr", settings)
+    cluster = identify(emr, settings.emr, which)
+    if bounds:
+        limits = resize.bounds(emr, cluster, minimum, maximum)
+        least, most = limits["MinimumCapacityUnits"], limits["MaximumCapacityUnits"]
+        typer.echo(f"{cluster} scales between {least} and {most} {limits['UnitType']}.")
+    if counts or on_spot:
+        resize.nodes(emr, cluster, counts, on_spot)
+        typer.echo(f"{cluster} is being resized: `lakegate cluster show {cluster}`. Managed scaling, if on, goes on.")
+
+
+def terminate_cluster(
+    which: str | None, environment: str, overrides: Sequence[str], *, yes: bool, unprotect: bool
+) -> None:
+    """End a cluster, after asking."""
+    from framework.emr.cluster import identify, terminate
+
+    settings = _settings(environment, overrides)
+    emr = _client("emr", settings)
+    cluster = identify(emr, settings.emr, which)
+    if not yes:
+        confirm(f"End {cluster}, what runs on it, and its HDFS?")
+    ended = terminate(emr, cluster, unprotect=unprotect)
+    typer.echo(f"{cluster} is terminating." if ended else f"{cluster} has ended already.")
+
+
+def _settings(environment: str, overrides: Sequence[str]) -> "Settings":
+    from framework.config import load
+
+    project.find().enter()
+    return load(environment, overrides)
+
+
+def _client(service: str, settings: "Settings", *, retries: bool = True) -> Any:
+    """Make a client. Raises SettingError where nothing says in which region."""
+    from framework import aws
+
+    try:
+        return aws.client(service, settings.aws, retries=retries)
+    except aws.failures() as error:
+        raise SettingError("aws.region", f"{aws.reason(error)} Set it, or AWS_DEFAULT_REGION.") from None
+
+
+def _advice(settings: "Settings") -> "list[Advice]":
+    from framework.emr.advice import advise
+    from framework.emr.network import Network, look
+    from framework.emr.releases import release
+
+    cluster, groups = settings.emr.cluster, settings.emr.cluster.security_groups
+    network = Network()
+    if cluster.subnets or groups.model_dump(exclude_defaults=True):
+        try:
+            network = look(_client("ec2", settings, retries=False), cluster)
+        except SettingError as error:
+            network = Network(unseen=error.reason)
+    return advise(settings.emr, release(settings.emr.release), clock().date(), network)
+
+
+def _print_advice(found: "list[Advice]") -> None:
+    console, styles = Console(highlight=False, soft_wrap=True), {"unsafe": "red", "costly": "yellow"}
+    for each in found:
+        style = styles.get(each.kind, "dim")
+        console.print(f"[{style}]{each.kind:<9}[/{style}] {escape(each.setting)}: {escape(_shown(each.said))}")
+
+
+def _print_health(found: "Health", console_link: str, now: datetime) -> None:
+    console = Console(highlight=False)
+
+    def say(what: str, text: str) -> None:
+        if text:
+            console.print(f"  {what:<9} {escape(_shown(text))}", soft_wrap=True)
+
+    console.print(f"[bold]{found.id}[/bold]  {escape(found.name)}: {found.state}", soft_wrap=True)
+    say("reason", found.reason)
+    if found.created:
+        up = f"{(found.ended or now) - found.created}".partition(".")[0]
+        say("made", f"{_time(found.created)} UTC, {'was' if found.ended else 'is'} up for {up}")
+    say("release", found.release)
+    say("steps", f"{found.running} running, {found.pending} pending")
+    say("logs", found.log_uri or "none are kept")
+    say("console", console_link)
+    if found.protected:
+        say("protected", "from termination")
+    table = Table("nodes", "role", "types", "market", "state", "running", "requested")
+    for each in found.nodes:
+        numbers = (str(each.running), str(each.requested))
+        table.add_row(escape(each.name), each.role.lower(), ", ".join(each.types), each.market, each.state, *numbers)
+    console.print(table)
+    for name, value in found.metrics.items():
+        say("", f"{name} {value:g}")
+    say("measured", f"nothing: {found.unmeasured}" if found.unmeasured else "")
+    for fault in found.faults:
+        console.print(f"  [red]{escape(fault)}[/red]", soft_wrap=True)
+
+
+def _counts(option: str, given: Sequence[str]) -> Mapping[str, int]:
+    """Return `["core=3"]` as `{"core": 3}`."""
+    found = {}
+    for each in given:
+        name, _, number = each.rpartition("=")
+        if not name or not number.isdecimal():
+            raise typer.BadParameter(f"{each!r} is not NAME=N", param_hint=option)
+        found[name] = int(number)
+    return found
+
+
+def _print(value: Mapping[str, Any], settings: "Settings") -> None:
+    typer.echo(_hidden(json.dumps(value, indent=2), settings))
+
+
+def _hidden(text: str, settings: "Settings") -> str:
+    """Return a text without the secrets that are known here, wherever somebody put them, and numbers of accounts."""
+    for value in settings.secrets.values():
+        if known := value.get_secret_value():
+            text = text.replace(known, "**********")
+    return _shown(text)
+
+
+def _shown(text: str) -> str:
+    """Return a text without the numbers of accounts, which keys and roles have in their names."""
+    from framework.aws import ACCOUNT
+
+    return ACCOUNT.sub("<account>", text)
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""

@@ -1,0 +1,79 @@
+"""The command of AWS's own command line that makes the same cluster; its options are named otherwise than the API's."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+OPTIONS = {
+    "Name": "--name",
+    "ReleaseLabel": "--release-label",
+    "LogUri": "--log-uri",
+    "LogEncryptionKmsKeyId": "--log-encryption-kms-key-id",
+    "ServiceRole": "--service-role",
+    "SecurityConfiguration": "--security-configuration",
+    "StepConcurrencyLevel": "--step-concurrency-level",
+    "ScaleDownBehavior": "--scale-down-behavior",
+    "CustomAmiId": "--custom-ami-id",
+    "RepoUpgradeOnBoot": "--repo-upgrade-on-boot",
+    "OSReleaseLabel": "--os-release-label",
+    "EbsRootVolumeSize": "--ebs-root-volume-size",
+    "EbsRootVolumeIops": "--ebs-root-volume-iops",
+    "EbsRootVolumeThroughput": "--ebs-root-volume-throughput",
+    "Applications": "--applications",
+    "Configurations": "--configurations",
+    "ManagedScalingPolicy": "--managed-scaling-policy",
+    "AutoTerminationPolicy": "--auto-termination-policy",
+    "PlacementGroupConfigs": "--placement-group-configs",
+    "KerberosAttributes": "--kerberos-attributes",
+}
+ELSEWHERE = {"Instances", "JobFlowRole", "BootstrapActions", "Tags"}
+EC2 = {
+    "Ec2KeyName": "KeyName",
+    "Ec2SubnetId": "SubnetId",
+    "Ec2SubnetIds": "SubnetIds",
+    "EmrManagedMasterSecurityGroup": "EmrManagedMasterSecurityGroup",
+    "EmrManagedSlaveSecurityGroup": "EmrManagedSlaveSecurityGroup",
+    "ServiceAccessSecurityGroup": "ServiceAccessSecurityGroup",
+    "AdditionalMasterSecurityGroups": "AdditionalMasterSecurityGroups",
+    "AdditionalSlaveSecurityGroups": "AdditionalSlaveSecurityGroups",
+}
+
+
+def create_cluster(request: Mapping[str, Any]) -> str:
+    """Return `aws emr create-cluster ...` for a request, an option a line."""
+    instances = request["Instances"]
+    said = [(option, _text(request[name])) for name, option in OPTIONS.items() if name in request]
+    attributes = {short: instances[name] for name, short in EC2.items() if name in instances}
+    said.append(("--ec2-attributes", _text({"InstanceProfile": request["JobFlowRole"], **attributes})))
+    if "InstanceFleets" in instances:
+        said.append(("--instance-fleets", _text(instances["InstanceFleets"])))
+    else:
+        said.append(("--instance-groups", _text([_group(group) for group in instances["InstanceGroups"]])))
+    if "BootstrapActions" in request:
+        actions = [{"Name": each["Name"], **each["ScriptBootstrapAction"]} for each in request["BootstrapActions"]]
+        said.append(("--bootstrap-actions", _text(actions)))
+    tags = [f"{tag['Key']}={tag['Value']}" for tag in request.get("Tags", ())]
+    flags = ["--termination-protected" if instances.get("TerminationProtected") else "--no-termination-protected"]
+    if (replaced := instances.get("UnhealthyNodeReplacement")) is not None:
+        flags.append("--unhealthy-node-replacement" if replaced else "--no-unhealthy-node-replacement")
+    flags.append("--no-auto-terminate" if instances["KeepJobFlowAliveWhenNoSteps"] else "--auto-terminate")
+    lines = [f"{option} {shlex.quote(value)}" for option, value in said]
+    lines += [f"--tags {shlex.join(tags)}"] if tags else []
+    return " \\\n  ".join(["aws emr create-cluster", *lines, *flags])
+
+
+def unsaid(request: Mapping[str, Any]) -> list[str]:
+    """Return what of a request the command has no option for."""
+    return sorted(request.keys() - OPTIONS.keys() - ELSEWHERE)
+
+
+def _group(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a group as the command takes it: the role is its type, and a bid is what puts it on spot."""
+    named = {"InstanceGroupType" if name == "InstanceRole" else name: value for name, value in group.items()}
+    bid = {"BidPrice": "OnDemandPrice"} if named.pop("Market") == "SPOT" else {}
+    return {**bid, **named}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
