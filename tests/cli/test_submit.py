@@ -295,11 +295,11 @@ def test_without_pyspark_parameters_are_passed_on_and_said_to_be_unchecked(
 
 
 def test_settings_of_the_command_line_travel_and_those_of_the_shell_do_not(submit: Submit, bucket: Bucket) -> None:
-    given = ("--set", "lake.root=s3://other/lake", "--set", "emr.python=3.13")
+    given = ("--set", "lake.root=s3://other/lake", "--set", "emr.conf.spark.mine=1")
     said = submit("orders", "--dry-run", *given, LAKEGATE_LANDING__ROOT="s3://mine")
     args = request(said)["Steps"][0]["HadoopJarStep"]["Args"]
     assert args[-1] == "--set=lake.root=s3://other/lake"
-    assert "spark.executorEnv.PYSPARK_PYTHON=/usr/bin/python3.13" in args
+    assert "spark.mine=1" in args
     assert "LAKEGATE_LANDING__ROOT" in said.err
     assert "s3://mine" not in " ".join(args)
 
