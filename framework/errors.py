@@ -8,6 +8,7 @@ LakegateError
 │   ├── UnknownJobError · JobImportError · ForeignJobsError
 │   ├── UnknownEnvironmentError · SettingError
 │   ├── UnknownParameterError · ParameterValueError · MissingParameterError
+│   ├── UnknownWorkError · AmbiguousWorkError · ChainParameterError · CredentialRefusedError
 │   ├── FileExistsRefusedError · NotAProjectError · NotIncrementalError · UnansweredError
 │   └── NeitherStepNorClusterError
 ├── JobError (2)                    how a job is written
@@ -37,6 +38,9 @@ LakegateError
 │   ├── ClusterNotFoundError · AmbiguousClusterError · UnknownClusterError · UnknownStepError
 │   ├── UnknownApplicationError · UnsupportedSettingError · MixedArchitectureError · ConfigurationClashError
 │   ├── SecurityConfigurationError · TransientClusterError
+│   ├── StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
+│   ├── ClusterStateError · ClusterReleaseError · ClusterArchitectureError · ApplicationMissingError
+│   ├── PreflightError · LostAnswerError · StepTimeoutError · StepsFailedError · ClusterEndedError
 │   ├── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
 │   └── NoLogUriError · LogsMissingError
 └── StageFailedError (1)            anything else that a stage raised
@@ -192,6 +196,46 @@ class NeitherStepNorClusterError(UsageError, ValueError):
         super().__init__(
             f"{typed!r} is the id of no step (s-...) and of no cluster (j-...). `lakegate steps` and `lakegate cluster "
             "list` print them."
+        )
+
+
+class UnknownWorkError(UsageError, LookupError):
+    """What is to be submitted is no job and no step of the settings."""
+
+    def __init__(self, name: str, known: Sequence[str], environment: str) -> None:
+        self.name, self.known, self.environment = name, tuple(known), environment
+        super().__init__(
+            f"Neither a job nor a step of [[emr.steps]] in environment {environment!r} is called {name!r}. "
+            f"{alternatives(name, known)}"
+        )
+
+
+class AmbiguousWorkError(UsageError, LookupError):
+    """A job and a step of the settings have the same name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"Both jobs/{name}.py and a step of [[emr.steps]] are called {name!r}. Rename the step in the settings."
+        )
+
+
+class ChainParameterError(UsageError, ValueError):
+    """The parameters of jobs are given in a way that does not say whose they are."""
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        self.parameter = parameter
+        super().__init__(f"{parameter} is refused: {reason}. In a chain, say --param JOB.NAME=VALUE.")
+
+
+class CredentialRefusedError(UsageError, ValueError):
+    """A secret would be sent where others can read it; it is not repeated here."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        super().__init__(
+            f"{where} is refused: {reason}, and steps are shown to whoever may list them. Keep secrets in AWS Secrets "
+            "Manager (aws.secrets = true) and use roles for S3."
         )
 
 
@@ -1032,6 +1076,158 @@ class LogsMissingError(EmrError, FileNotFoundError):
         super().__init__(
             f"There is no {what} yet; looked for in {', '.join(looked)}. EMR uploads logs every five minutes, and once "
             "more after the end: try again then, or let --follow wait for them."
+        )
+
+
+class StepTooLongError(EmrError, ValueError):
+    """The strings of a step are longer than EMR takes."""
+
+    def __init__(self, step: str, length: int, limit: int, longest: str) -> None:
+        self.step, self.length, self.limit = step, length, limit
+        super().__init__(
+            f"The strings of step {step!r} have {length:,} characters, and EMR takes {limit:,}. The longest begins "
+            f"with {longest!r}. Put long values into a file, or properties into conf/ ([spark.conf])."
+        )
+
+
+class StepLimitError(EmrError, ValueError):
+    """A cluster has as many waiting and running steps as EMR allows."""
+
+    def __init__(self, cluster: str, active: int, added: int, limit: int) -> None:
+        self.cluster, self.active, self.added, self.limit = cluster, active, added, limit
+        super().__init__(
+            f"Cluster {cluster} has {active} steps that wait or run, and {added} more would pass EMR's limit of "
+            f"{limit}. Wait for some to end (`lakegate steps`) or cancel some (`lakegate cancel STEP`)."
+        )
+
+
+class StepConcurrencyError(EmrError, ValueError):
+    """A chain is to stop at a failure on a cluster that runs several steps at once."""
+
+    def __init__(self, cluster: str, level: int, on_failure: str) -> None:
+        self.cluster, self.level, self.on_failure = cluster, level, on_failure
+        super().__init__(
+            f"Cluster {cluster} runs up to {level} steps at once, so no step waits for another and EMR refuses "
+            f"--on-failure {on_failure}. Say --on-failure continue, or use a cluster with step concurrency 1."
+        )
+
+
+class RuntimeRoleError(EmrError, ValueError):
+    """Steps have a role of their own, and the cluster is not made for that."""
+
+    def __init__(self, cluster: str) -> None:
+        self.cluster = cluster
+        super().__init__(
+            f"emr.runtime_role is set, and cluster {cluster} has no security configuration: runtime roles need one "
+            "with EnableApplicationScopedIAMRole. Unset emr.runtime_role, or use a cluster that has it."
+        )
+
+
+class BucketError(EmrError, OSError):
+    """A bucket is not there, or not open to these credentials."""
+
+    def __init__(self, bucket: str, settings: Sequence[str], reason: str) -> None:
+        self.bucket, self.settings = bucket, tuple(settings)
+        super().__init__(
+            f"Bucket {bucket!r} ({', '.join(settings)}) cannot be reached: {reason}. Correct the setting, make the "
+            "bucket, or ask for s3:ListBucket on it."
+        )
+
+
+class ClusterStateError(EmrError, RuntimeError):
+    """A cluster takes no steps."""
+
+    def __init__(self, cluster: str, state: str, reason: str) -> None:
+        self.cluster, self.state = cluster, state
+        super().__init__(
+            f"Cluster {cluster} takes no steps: it is {state}{': ' * bool(reason)}{reason}. Name another "
+            "(--set emr.cluster_id=ID), or make one: `lakegate cluster create`."
+        )
+
+
+class ClusterReleaseError(EmrError, ValueError):
+    """A cluster has another release than the bundle is built for."""
+
+    def __init__(self, cluster: str, found: str, expected: str) -> None:
+        self.cluster, self.found, self.expected = cluster, found, expected
+        super().__init__(
+            f"Cluster {cluster} has release {found}, and emr.release is {expected}. Set emr.release to {found} and "
+            f"build for it (`lakegate package --release {found}`), or name another cluster."
+        )
+
+
+class ClusterArchitectureError(EmrError, ValueError):
+    """Nodes of a cluster have another CPU than the bundle is built for."""
+
+    def __init__(self, cluster: str, foreign: Sequence[str], expected: str) -> None:
+        self.cluster, self.foreign, self.expected = cluster, tuple(foreign), expected
+        super().__init__(
+            f"Cluster {cluster} has nodes that are not {expected}: {', '.join(foreign)}. Native libraries of "
+            "the bundle would not load there. Set emr.architecture and build again (`lakegate package --arch`); a "
+            "cluster of both cannot run it."
+        )
+
+
+class ApplicationMissingError(EmrError, LookupError):
+    """A cluster lacks an application that a step needs."""
+
+    def __init__(self, cluster: str, missing: Sequence[str], known: Sequence[str]) -> None:
+        self.cluster, self.missing, self.known = cluster, tuple(missing), tuple(known)
+        super().__init__(
+            f"Cluster {cluster} lacks {', '.join(missing)}; it has {', '.join(known) or 'none'}. Applications "
+            "are installed when a cluster is made: use one that has them."
+        )
+
+
+class PreflightError(EmrError, RuntimeError):
+    """Several things stand against a submission; nothing was uploaded."""
+
+    def __init__(self, faults: Sequence[EmrError]) -> None:
+        self.faults = tuple(faults)
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        super().__init__(f"{len(self.faults)} things stand against it; nothing was uploaded.\n{listed}")
+
+
+class LostAnswerError(EmrError, ConnectionError):
+    """Nobody knows whether steps were added: AWS's answer was lost, and it cannot be asked."""
+
+    def __init__(self, cluster: str, token: str, reason: str) -> None:
+        self.cluster, self.token = cluster, token
+        super().__init__(
+            f"The steps may or may not be on cluster {cluster}: {reason}. Run the same command with "
+            f"--submission {token}: it adds them only if they are not there."
+        )
+
+
+class StepTimeoutError(EmrError, TimeoutError):
+    """Steps did not end in time."""
+
+    def __init__(self, steps: Sequence[str], seconds: float) -> None:
+        self.steps, self.seconds = tuple(steps), seconds
+        super().__init__(
+            f"{', '.join(steps)} did not end within {seconds:g} s. `lakegate steps` shows what becomes of them; give "
+            "more time with --timeout."
+        )
+
+
+class StepsFailedError(EmrError, RuntimeError):
+    """Steps ended, and not all of them did what they were for."""
+
+    def __init__(self, failed: Mapping[str, str]) -> None:
+        self.failed = dict(failed)
+        listed = "\n".join(f"  {step}: {reason}" for step, reason in failed.items())
+        first = next(iter(failed))
+        super().__init__(f"{len(failed)} step(s) did not complete:\n{listed}\nWhy: `lakegate why {first}`.")
+
+
+class ClusterEndedError(EmrError, RuntimeError):
+    """A cluster ended while steps waited or ran on it."""
+
+    def __init__(self, cluster: str, state: str, reason: str, steps: Sequence[str]) -> None:
+        self.cluster, self.state, self.steps = cluster, state, tuple(steps)
+        super().__init__(
+            f"Cluster {cluster} is {state}{': ' * bool(reason)}{reason}; {', '.join(steps)} did not end before it. "
+            f"Why: `lakegate why {cluster}`."
         )
 
 

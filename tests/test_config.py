@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from framework.config import Section, Settings, conf_folder, load
+from framework.config import Section, Settings, StepSettings, conf_folder, load
 from framework.errors import SettingError, UnknownEnvironmentError
 
 BASE = """
@@ -269,3 +269,50 @@ def test_every_section_refuses_unknown_keys_and_hides_its_values_in_errors() -> 
     assert {f"{name}Settings" for name in ("Lake", "Landing", "Spark")} < configs.keys()
     wanted = {"extra": "forbid", "frozen": True, "hide_input_in_errors": True}
     assert {name: {**config, **wanted} for name, config in configs.items()} == configs
+
+
+# -- steps ------------------------------------------------------------------------------------------------------------
+
+
+def _steps(conf: Path, *steps: str) -> tuple[StepSettings, ...]:
+    """Read settings whose [[emr.steps]] are these."""
+    (conf / "dev.toml").write_text(DEV + "".join(f"[[emr.steps]]\n{step}\n" for step in steps))
+    return load("dev", conf=conf).emr.steps
+
+
+def test_each_step_is_of_its_kind(conf: Path) -> None:
+    steps = _steps(
+        conf,
+        'name = "a"\nkind = "hive-script"\nscript = "a.hql"\nvariables = {DAY = "1"}',
+        'name = "b"\nkind = "hadoop-streaming"\ninput = ["i"]\noutput = "o"\nmapper = "m"',
+        'name = "c"\nkind = "jar"\njar = "c.jar"',
+        'name = "d"\nkind = "s3-dist-cp"\nsrc = "s"\ndest = "d"\ntarget_size = 128',
+        'name = "e"\nkind = "flink"\njar = "e.jar"',
+        'name = "f"\nkind = "bash"\ncommand = "echo"\nargs = ["x"]',
+        'name = "g"\nkind = "script-runner"\nscript = "s3://b/g.sh"',
+    )
+    kinds = ["HiveScript", "HadoopStreaming", "CustomJar", "S3DistCp", "FlinkRun", "Bash", "ScriptRunner"]
+    assert [type(step).__name__ for step in steps] == kinds
+    assert [step.places for step in steps] == [("a.hql",), (), ("c.jar",), (), ("e.jar",), (), ("s3://b/g.sh",)]
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ('name = "a"', "Unable to extract tag"),
+        ('name = "a"\nkind = "pig"', "'hive-script', 'hadoop-streaming'"),
+        ('name = "a"\nkind = "bash"', "emr.steps.0.bash.command.*Field required"),
+        ('name = ""\nkind = "bash"\ncommand = "x"', "at least 1 character"),
+        ('name = "a"\nkind = "bash"\ncomand = "x"\ncommand = "x"', "There is: 'args', 'command', 'kind', 'name'"),
+        ('name = "a"\nkind = "flink"\njarr = "x"\njar = "x"', r"Did you mean 'jar'\?"),
+    ],
+)
+def test_a_step_that_is_written_wrongly_is_refused_with_what_its_kind_has(conf: Path, step: str, said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        _steps(conf, step)
+
+
+def test_two_steps_of_one_name_are_refused(conf: Path) -> None:
+    one = 'name = "a"\nkind = "bash"\ncommand = "x"'
+    with pytest.raises(SettingError, match="several are called 'a'"):
+        _steps(conf, one, one)

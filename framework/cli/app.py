@@ -9,6 +9,7 @@ from framework.cli.backfill import BackfillCommands
 from framework.cli.cluster import cluster
 from framework.cli.options import Environment, Overrides
 from framework.cli.run import RunCommands
+from framework.cli.submit import SubmitCommands
 
 app = typer.Typer(
     help="PySpark jobs on Delta Lake: stages you can test, tables you can trust, runs you can repeat.",
@@ -25,6 +26,11 @@ app.add_typer(
     help="Run a job over a past interval: lakegate backfill JOB --from DAY --to DAY [--help]",
 )
 app.add_typer(cluster, name="cluster", help="Clusters of Amazon EMR: plan, create, list, show, resize, terminate.")
+app.add_typer(
+    typer.Typer(cls=SubmitCommands, no_args_is_help=True),
+    name="submit",
+    help="Run jobs, or steps of the settings, on a cluster: lakegate submit NAME... [--help]",
+)
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="the name of a file of jobs/")]
 
@@ -218,3 +224,27 @@ def why(
     from framework.cli.why import print_why
 
     print_why(target, env, set or [], cluster=cluster)
+
+
+@app.command()
+def steps(
+    everything: Annotated[bool, typer.Option("--all", help="all of them, not only the newest 20")] = False,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """List the steps of the cluster, newest first."""
+    from framework.cli.steps import print_steps
+
+    print_steps(env, set or [], everything=everything)
+
+
+@app.command()
+def cancel(
+    steps: Annotated[list[str], typer.Argument(metavar="STEP...", help="ids, as `lakegate steps` shows them")],
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Cancel steps of the cluster, and kill the YARN applications that they started."""
+    from framework.cli.steps import cancel_steps
+
+    cancel_steps(steps, env, set or [])

@@ -2,7 +2,8 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
@@ -39,25 +40,31 @@ class JobCommands(TyperGroup):
 
     def command(self, here: project.Project, job: "Job") -> Any:
         """Return the command of a job, with an option for each of its parameters."""
+        described = (inspect.getdoc(sys.modules[f"jobs.{job.name}"]) or "").split("\n", 1)[0]
+        return self.made(job.name, described, job.parameters, partial(self.call, here, job))
+
+    def made(
+        self, name: str, described: str, parameters: "Mapping[str, Parameter]", call: Callable[..., None], **more: Any
+    ) -> Any:
+        """Return a command with the verb's options and those of the parameters; `more` is for click's command."""
         own = [*self.options, ("env", "local", Environment), ("set", None, Overrides)]
-        for name in ("help", *(name for name, _, _ in own)):
-            if name in job.parameters:
+        for option in ("help", *(option for option, _, _ in own)):
+            if option in parameters:
                 raise ParameterConflictError(
-                    job.name, name, str(job.parameters[name]), f"an option of `lakegate {self.verb}`"
+                    name, option, str(parameters[option]), f"an option of `lakegate {self.verb}`"
                 )
 
         def command(env: str, set: list[str] | None, **typed: Any) -> None:
-            given = {name: typed.pop(name) for name in job.parameters}
-            self.call(here, job, env, set or [], {k: v for k, v in given.items() if v is not None}, **typed)
+            given = {parameter: typed.pop(parameter) for parameter in parameters}
+            call(env, set or [], {k: v for k, v in given.items() if v is not None}, **typed)
 
-        described = (inspect.getdoc(sys.modules[f"jobs.{job.name}"]) or "").split("\n", 1)[0]
         keyword = inspect.Parameter.KEYWORD_ONLY
-        options = [_option(parameter) for parameter in job.parameters.values()]
+        options = [_option(parameter) for parameter in parameters.values()]
         options += [inspect.Parameter(name, keyword, default=default, annotation=kind) for name, default, kind in own]
         command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
         command.__annotations__ = {option.name: option.annotation for option in options}
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        single.command(job.name, help=described)(command)
+        single.command(name, help=described, **more)(command)
         return typer.main.get_command(single)
 
 

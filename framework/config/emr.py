@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from framework.config.cluster import ClusterSettings
 from framework.config.section import Section, Tags
@@ -30,3 +30,11 @@ class EmrSettings(Section):
     tags: Tags = Field(default_factory=dict, description="on what is made; EMR passes them on to EC2")
     cluster: ClusterSettings = ClusterSettings()
     steps: tuple[StepSettings, ...] = ()
+
+    @field_validator("steps")
+    @classmethod
+    def _are_told_apart(cls, steps: tuple[StepSettings, ...]) -> tuple[StepSettings, ...]:
+        names = [step.name for step in steps]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"steps are found by name, and several are called {', '.join(map(repr, twice))}")
+        return steps

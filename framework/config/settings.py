@@ -257,18 +257,26 @@ def _refused(error: ValidationError, origin: str) -> SettingError:
 
 def _known(path: Sequence[str]) -> Sequence[str]:
     """Return the keys of the section at a path; the number of an entry in a list is passed over."""
-    model: type[BaseModel] = Settings
+    models: list[type[BaseModel]] = [Settings]
     for name in path:
-        if name in model.model_fields:
-            model = _section(model.model_fields[name].annotation)
-    return list(model.model_fields)
+        field = next((model.model_fields[name] for model in models if name in model.model_fields), None)
+        if field:
+            models = _sections(field.annotation)
+        elif chosen := [model for model in models if name in _kinds(model)]:
+            models = chosen
+    return [name for model in models for name in model.model_fields]
 
 
-def _section(annotation: Any) -> type[BaseModel]:
-    """Return the section inside an annotation such as `tuple[Section, ...]` or `Section | None`."""
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """Return the sections inside an annotation such as `tuple[Section, ...]` or `Section | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for inner in get_args(annotation) if (found := _section(inner)).model_fields), BaseModel)
+        return [annotation]
+    return [found for inner in get_args(annotation) for found in _sections(inner)]
+
+
+def _kinds(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the values of `kind` by which a section is chosen among several."""
+    return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
 
 
 def _is_secret(key: str) -> bool:

@@ -1,0 +1,295 @@
+"""`lakegate submit NAME…`: jobs of the project and steps of the settings, as steps of a cluster."""
+
+import json
+import os
+import re
+import secrets
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from framework.cli import project
+from framework.cli.job_command import JobCommands
+from framework.cli.watch import Follow, OnTimeout, Timeout, Wait, watch
+from framework.errors import AmbiguousWorkError, ChainParameterError, UnknownWorkError
+
+if TYPE_CHECKING:
+    from framework.config import Settings
+    from framework.emr.artifacts import Bundle
+    from framework.emr.step import AddRequest, Work
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="what runs after it, in this order", show_default=False)
+]  # fmt: skip
+DryRun = Annotated[bool, typer.Option("--dry-run", help="print the call and the `aws` command; AWS is not asked")]
+OnFailure = Annotated[
+    Literal["continue", "cancel-and-wait", "terminate"],
+    typer.Option("--on-failure", help="of a step: go on, cancel what waits behind it, or terminate the cluster"),
+]
+Param = Annotated[
+    list[str] | None, typer.Option("--param", metavar="JOB.NAME=VALUE", help="a parameter of a job in a chain")
+]
+
+
+def identifier(text: str) -> str:
+    """Return the id of a submission, which becomes a tag on YARN: these are of lower case."""
+    if not re.fullmatch(r"[a-z0-9]{1,32}", text):
+        raise typer.BadParameter(f"{text!r} is no id of a submission: these have small letters and digits only")
+    return text
+
+
+Submission = Annotated[
+    str | None,
+    typer.Option(
+        "--submission", parser=identifier, metavar="ID", help="one whose answer was lost: added if it is not there"
+    ),
+]
+NO_CLUSTER = "j-CLUSTER"
+
+
+class SubmitCommands(JobCommands):
+    """`lakegate submit NAME…`."""
+
+    verb = "submit"
+    options = (
+        ("then", None, Names),
+        ("dry_run", False, DryRun),
+        ("wait", False, Wait),
+        ("follow", False, Follow),
+        ("timeout", None, Timeout),
+        ("on_timeout", "ask", OnTimeout),
+        ("on_failure", "continue", OnFailure),
+        ("param", None, Param),
+        ("submission", None, Submission),
+    )
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command of the first name: with the parameters of a job where they can be known."""
+        here, name = project.find(), args[0]
+        call = partial(submit, here, name)
+        if name in here.names() and _has_pyspark():
+            job = here.load(name)
+            return name, self.made(name, here.names()[name], job.parameters, call), args[1:]
+        # Parameters that nobody here knows are passed on.
+        unknown = {"ignore_unknown_options": name in here.names()}
+        return name, self.made(name, here.names().get(name, ""), {}, call, context_settings=unknown), args[1:]
+
+
+def submit(
+    here: project.Project,
+    name: str,
+    environment: str,
+    overrides: list[str],
+    given: dict[str, Any],
+    *,
+    then: list[str] | None,
+    dry_run: bool,
+    wait: bool,
+    follow: bool,
+    timeout: float | None,
+    on_timeout: Literal["ask", "cancel", "leave"],
+    on_failure: Literal["continue", "cancel-and-wait", "terminate"],
+    param: list[str] | None,
+    submission: str | None,
+) -> None:
+    """Add steps to a cluster, after looking at all that could stand against it, and watch them if that is wished."""
+    from framework import aws
+    from framework.config import load
+    from framework.emr.spark import SparkJob
+    from framework.emr.step import add_request, chain
+    from framework.emr.upload import uploads
+
+    here.enter()
+    settings = load(environment, overrides)
+    rest, unchecked = _unchecked(name, then or [])
+    parameters = _parameters([name, *rest], given | unchecked, param or [])
+    works = _works(here, [name, *rest], environment, overrides, parameters, settings)
+    jobs = [work for work in works if isinstance(work, SparkJob)]
+    bundle = _bundle(settings) if jobs else None
+    token = submission or secrets.token_hex(4)
+    region = aws.region(settings.aws)
+    known = [*(value.get_secret_value() for value in settings.secrets.values()), *_of_shell()]
+    made = chain(works, settings, bundle, on_failure=on_failure, token=token, region=region, secrets=known)
+    if jobs:
+        _require_fit(here, [job.name for job in jobs], settings, made.applications)
+    if dry_run:
+        _print(add_request(settings.emr.cluster_id or NO_CLUSTER, made, settings.emr), region)
+        return
+
+    from framework.cli.start import clock
+    from framework.emr.find import cluster_id
+    from framework.emr.pace import Pace
+    from framework.emr.preflight import preflight
+    from framework.emr.submit import add
+    from framework.emr.upload import send
+
+    emr, s3 = aws.client("emr", settings.aws), aws.client("s3", settings.aws)
+    cluster = cluster_id(emr, settings.emr)
+    preflight(emr, s3, cluster, made, settings, on_failure, needs_bundle=bool(jobs))
+    wanted = uploads(bundle, [work for work in works if not isinstance(work, SparkJob)], settings.emr)
+    sent = send(s3, wanted)
+    size = sum(upload.artifact.size for upload in sent) / 1e6
+    typer.echo(f"Uploaded {len(sent)} of {len(wanted)} files, {size:.1f} MB; the others are there already.")
+    # Said before the call: whoever interrupts it can say it again.
+    typer.echo(f"Submission {token} to cluster {cluster}:")
+    once, request = aws.client("emr", settings.aws, retries=False), add_request(cluster, made, settings.emr)
+    ids = add(once, request, token, clock=clock, pace=Pace(), again=submission is not None)
+    for each, work in zip(ids, works, strict=False):
+        typer.echo(f"{each}  {work.name}")
+    if wait or follow or timeout is not None:
+        watch(emr, cluster, ids, follow=follow, timeout=timeout, on_timeout=on_timeout)
+    else:
+        typer.echo(f"Follow it: `lakegate logs {ids[0]} --follow`, or all of them: `lakegate steps`.")
+
+
+def _works(
+    here: project.Project,
+    names: Sequence[str],
+    environment: str,
+    overrides: Sequence[str],
+    parameters: Mapping[str, Mapping[str, str]],
+    settings: "Settings",
+) -> "list[Work]":
+    """Return what each name means. Raises UnknownWorkError or AmbiguousWorkError, and what a job's parameters raise."""
+    from framework.emr.spark import SparkJob
+
+    jobs, steps = here.names(), {step.name: step for step in settings.emr.steps}
+    passed_on = tuple(each for each in overrides if not each.startswith("emr."))
+    works: list[Work] = []
+    for name in names:
+        if name in jobs and name in steps:
+            raise AmbiguousWorkError(name)
+        if name in jobs:
+            given = parameters.get(name, {})
+            _check(here, name, given)
+            works.append(SparkJob(name, environment, given, passed_on))
+        elif name in steps:
+            works.append(steps[name])
+        else:
+            raise UnknownWorkError(name, [*jobs, *steps], environment)
+    if any(name in jobs for name in names):
+        _warn_of_variables()
+    return works
+
+
+def _check(here: project.Project, name: str, given: Mapping[str, str]) -> None:
+    """Import a job and check its parameters; without pyspark say that nobody did."""
+    if not _has_pyspark():
+        print(f"{name}: its parameters are unchecked, pyspark is not installed here.", file=sys.stderr)  # noqa: T201
+        return
+    from framework.pipeline.parameters import values
+
+    values(here.load(name), given)
+
+
+def _require_fit(here: project.Project, jobs: Sequence[str], settings: "Settings", applications: Iterable[str]) -> None:
+    """Refuse what the release lacks: a Python, an application, what the jobs' tables ask of Delta; warn of its end."""
+    from framework.cli.start import clock
+    from framework.emr.delta_features import TableNeeds
+    from framework.emr.fit import require_fit, warnings
+    from framework.emr.releases import release
+
+    tables = [table for job in jobs for table in here.load(job).tables] if _has_pyspark() else []
+    needs = {table.name: TableNeeds(table.properties) for table in tables}
+    found = release(settings.emr.release)
+    require_fit(found, python=settings.emr.python, applications=sorted(applications), tables=needs)
+    for said in warnings(found, clock().date()):
+        print(said, file=sys.stderr)  # noqa: T201
+
+
+def _parameters(names: Sequence[str], given: Mapping[str, str], param: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return the parameters of each job: options are of the only one, --param says whose."""
+    if given and len(names) > 1:
+        raise ChainParameterError(f"--{next(iter(given)).replace('_', '-')}", f"{len(names)} steps could mean it")
+    found: dict[str, dict[str, str]] = {names[0]: dict(given)} if given else {}
+    for each in param:
+        key, equals, value = each.partition("=")
+        job, dot, parameter = key.partition(".")
+        if not equals or not dot:
+            raise ChainParameterError("--param", "it is written JOB.NAME=VALUE")
+        if job not in names:
+            raise ChainParameterError(f"--param {key}", f"{job!r} is not submitted")
+        found.setdefault(job, {})[parameter.replace("-", "_")] = value
+    return found
+
+
+def _unchecked(name: str, words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Part what was typed where options are not known: names, and `--option VALUE` or `--option=VALUE`."""
+    names: list[str] = []
+    given: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--"):
+            names.append(word)
+            continue
+        option, equals, value = word.removeprefix("--").partition("=")
+        value = value if equals else next(rest, "--")
+        if not equals and value.startswith("--"):
+            raise ChainParameterError(word, f"as a parameter of {name!r} it needs a value")
+        given[option.replace("-", "_")] = value
+    return names, given
+
+
+def _bundle(settings: "Settings") -> "Bundle":
+    from framework.emr.bundle import find_bundle
+
+    found: Bundle = find_bundle(Path("dist"), settings.emr.release, settings.emr.architecture, settings.emr.python)
+    return found
+
+
+def _print(request: "AddRequest", region: str | None) -> None:
+    """Print the call and, in a line of its own, the command that does the same."""
+    typer.echo(json.dumps(request, indent=2, ensure_ascii=False))
+    typer.echo()
+    typer.echo(shlex.join(_command(request, region)))
+    if request["JobFlowId"] == NO_CLUSTER:
+        print(f"{NO_CLUSTER} stands for the cluster, which is found by its name.", file=sys.stderr)  # noqa: T201
+
+
+def _command(request: "AddRequest", region: str | None) -> list[str]:
+    """Return the `aws` command of a call; its --steps have names of their own for what a step is."""
+    steps = []
+    for step in request["Steps"]:
+        jar = step["HadoopJarStep"]
+        said: dict[str, Any] = {
+            "Type": "CUSTOM_JAR",
+            "Name": step["Name"],
+            "ActionOnFailure": step["ActionOnFailure"],
+            "Jar": jar["Jar"],
+            "Args": jar["Args"],
+            "Properties": ",".join(f"{each['Key']}={each['Value']}" for each in jar["Properties"]),
+        }
+        if "MainClass" in jar:
+            said["MainClass"] = jar["MainClass"]
+        if "StepMonitoringConfiguration" in step:
+            said |= step["StepMonitoringConfiguration"]["S3MonitoringConfiguration"]
+        steps.append(said)
+    role = ["--execution-role-arn", request["ExecutionRoleArn"]] if "ExecutionRoleArn" in request else []
+    where = ["--region", region] if region else []
+    given = json.dumps(steps, ensure_ascii=False)
+    return ["aws", "emr", "add-steps", "--cluster-id", request["JobFlowId"], "--steps", given, *role, *where]
+
+
+def _warn_of_variables() -> None:
+    """Name the settings that only this shell has: a job on a cluster does not see them."""
+    from framework.config.settings import NOT_SETTINGS, PREFIX
+
+    elsewhere = ("SECRETS__", "EMR__", "AWS__")
+    mine = [name for name in os.environ if name.startswith(PREFIX) and name not in NOT_SETTINGS]
+    if lost := sorted(name for name in mine if not name.removeprefix(PREFIX).startswith(elsewhere)):
+        print(f"{', '.join(lost)}: set in this shell only; for the cluster say --set.", file=sys.stderr)  # noqa: T201
+
+
+def _of_shell() -> list[str]:
+    """Return the credentials of AWS that this shell has."""
+    return [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")]
+
+
+def _has_pyspark() -> bool:
+    return find_spec("pyspark") is not None

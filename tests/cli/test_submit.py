@@ -1,0 +1,452 @@
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from typing import Any
+
+import pytest
+
+from framework import aws
+from framework.cli.watch import seconds
+from framework.emr import pace
+from framework.errors import (
+    AmbiguousWorkError,
+    AwsRefusedError,
+    BundleMissingError,
+    ChainParameterError,
+    ClusterEndedError,
+    ClusterStateError,
+    CredentialRefusedError,
+    ParameterValueError,
+    ReleaseMismatchError,
+    StepsFailedError,
+    StepTimeoutError,
+    UnknownParameterError,
+    UnknownWorkError,
+)
+from tests.command import ROOT, Said, lakegate, project
+from tests.emr.amazon import Amazon, refusal
+from tests.emr.things import Time, built, cluster, step
+from tests.s3.server import Bucket, bucket, server
+
+__all__ = ["bucket", "server"]
+
+CONF = """
+[lake]
+root = "s3://BUCKET/lake"
+[landing]
+root = "s3://BUCKET/landing"
+[aws]
+region = "eu-west-1"
+[emr]
+release = "emr-7.14.0"
+cluster_id = "j-1"
+artifacts = "s3://BUCKET/artifacts"
+[[emr.steps]]
+name = "report"
+kind = "hive-script"
+script = "reports/day.hql"
+[[emr.steps]]
+name = "hello"
+kind = "bash"
+command = "echo hello"
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, bucket: Bucket) -> Path:
+    """A project with the job `orders`, the steps `report` and `hello`, and the environment `emr`."""
+    shop = project(tmp_path_factory.mktemp("submit") / "shop")
+    (shop / "conf" / "emr.toml").write_text(CONF.replace("BUCKET", bucket.name))
+    (shop / "reports").mkdir()
+    (shop / "reports" / "day.hql").write_text("select 1")
+    return shop
+
+
+class Emr:
+    """A cluster whose steps are PENDING when they are asked for first, and then what `ends` says, or RUNNING."""
+
+    def __init__(self, *ends: str, told: Any = None, **answers: Any) -> None:
+        self.ends, self.steps, self.signals = ends, list[dict[str, Any]](), list[str]()
+        known: dict[str, Any] = {
+            "describe_cluster": [
+                told or cluster(ReleaseLabel="emr-7.14.0", Applications=[{"Name": "Spark"}, {"Name": "Hive"}])
+            ],
+            "list_instance_groups": [{"InstanceGroups": [{"InstanceType": "m7g.xlarge"}]}],
+            "add_job_flow_steps": self.add,
+            "list_steps": self.listed,
+            "cancel_steps": self.cancel,
+        }
+        self.client = Amazon(**known | answers)
+
+    def add(self, Steps: list[Any], **_: Any) -> Any:
+        first = len(self.steps) + 1
+        for number, each in enumerate(Steps, start=first):
+            config = {"Args": each["HadoopJarStep"]["Args"]}
+            self.steps.append(step(number, "PENDING", Config=config) | {"Name": each["Name"]})
+        return {"StepIds": [f"s-{number}" for number in range(first, len(self.steps) + 1)]}
+
+    def listed(self, StepIds: Any = None, **_: Any) -> Any:
+        told = [each for each in self.steps if StepIds is None or each["Id"] in StepIds]
+        found = deepcopy(told)
+        for number, each in enumerate(self.steps):
+            if self.signals and each["Status"]["State"] in ("PENDING", "RUNNING"):
+                each["Status"]["State"] = "CANCELLED"
+            elif each["Status"]["State"] == "PENDING":
+                each["Status"]["State"] = self.ends[number] if number < len(self.ends) else "RUNNING"
+                each["Status"]["Timeline"]["StartDateTime"] = each["Status"]["Timeline"]["CreationDateTime"]
+                if each["Status"]["State"] == "FAILED":
+                    each["Status"]["FailureDetails"] = {"Reason": "no table", "LogFile": "s3://logs/stderr.gz"}
+        return {"Steps": found}
+
+    def cancel(self, StepIds: list[str], StepCancellationOption: str, **_: Any) -> Any:
+        self.signals.append(StepCancellationOption)
+        return {"CancelStepsInfoList": [{"StepId": each, "Status": "SUBMITTED"} for each in StepIds]}
+
+
+Submit = Callable[..., Said]
+
+
+@pytest.fixture
+def submit(shop: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Submit:
+    """The command in the project, with a cluster, real buckets, a bundle that is built, and time that does not pass."""
+    monkeypatch.setitem(sys.modules, "framework.emr.bundle", built(tmp_path))
+    monkeypatch.setattr(pace.Pace.__init__, "__defaults__", tuple(vars_of(Time())))
+
+    def call(*arguments: str, emr: Any = None, env: str = "emr", **variables: str) -> Said:
+        clients = {"s3": bucket.client, "emr": emr.client if isinstance(emr, Emr) else emr}
+        monkeypatch.setattr(aws, "client", lambda service, settings, **_: clients[service])
+        return lakegate(shop, "submit", *arguments, "--env", env, path=(), **variables)
+
+    return call
+
+
+def vars_of(time: Time) -> tuple[Any, ...]:
+    paced = time.pace
+    return paced.now, paced.sleep, paced.chance
+
+
+def request(said: Said) -> Any:
+    """Return the call that a dry run prints."""
+    assert said.code == 0, said.err
+    return json.loads(said.out.rsplit("\n\n", 1)[0])
+
+
+# -- the dry run ------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_prints_the_call_that_a_run_makes(submit: Submit) -> None:
+    emr = Emr()
+    arguments = ("orders", "--min-amount", "3", "--submission", "t")
+    printed = request(submit(*arguments, "--dry-run"))
+    assert submit(*arguments, emr=emr).code == 0
+    assert emr.client.asked("add_job_flow_steps") == [printed]
+    assert printed["Steps"][0]["HadoopJarStep"]["Args"][-4:] == ["orders", "--env", "emr", "--min-amount=3"]
+
+
+def test_a_dry_run_prints_the_command_that_does_the_same(submit: Submit) -> None:
+    role = "arn:aws:iam::123456789012:role/steps"
+    said = submit(
+        "orders", "report", "--dry-run", "--set", f"emr.runtime_role={role}", "--set", "emr.step_log_uri=s3://l"
+    )
+    command = shlex.split(said.out.rsplit("\n\n", 1)[1])
+    assert command[:6] == ["aws", "emr", "add-steps", "--cluster-id", "j-1", "--steps"]
+    assert command[7:] == ["--execution-role-arn", role, "--region", "eu-west-1"]
+    for step_, mine in zip(json.loads(command[6]), request(said)["Steps"], strict=True):
+        jar = mine["HadoopJarStep"]
+        (mark,) = jar["Properties"]
+        assert step_ == {
+            "Type": "CUSTOM_JAR",
+            "Name": mine["Name"],
+            "ActionOnFailure": mine["ActionOnFailure"],
+            "Jar": jar["Jar"],
+            "Args": jar["Args"],
+            "Properties": f"{mark['Key']}={mark['Value']}",
+            "LogUri": "s3://l",
+        }
+
+
+def test_a_dry_run_takes_less_than_a_second_and_asks_nobody(shop: Path, tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from tests.emr.things import built
+sys.modules["framework.emr.bundle"] = built(Path({str(tmp_path)!r}))
+from framework.cli import main
+try:
+    main(["submit", "orders", "--env", "emr", "--dry-run"])
+finally:
+    print([name for name in ("boto3", "botocore") if name in sys.modules], file=sys.stderr)
+"""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEGATE_", "PYTHON"))}
+    compiled = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(tmp_path / "pyc")}
+    taken = []
+    for _ in range(3):  # the first one compiles, as an installation does
+        began = getrusage(RUSAGE_CHILDREN)
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=shop, env=kept | compiled, capture_output=True, text=True, check=False)
+        ended = getrusage(RUSAGE_CHILDREN)
+        # Its own time: other tests run beside this one.
+        taken.append(ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime)
+        assert (done.returncode, done.stderr) == (0, "[]\n")
+    assert min(taken) < 1
+
+
+def test_a_cluster_that_has_only_a_name_is_not_looked_for(submit: Submit, shop: Path) -> None:
+    text = (shop / "conf" / "emr.toml").read_text().replace('cluster_id = "j-1"', "")
+    (shop / "conf" / "named.toml").write_text(text)
+    said = submit("hello", "--dry-run", env="named")
+    assert request(said)["JobFlowId"] == "j-CLUSTER"
+    assert "found by its name" in said.err
+
+
+def test_a_submission_has_an_id_of_its_own_or_the_one_that_is_given(submit: Submit) -> None:
+    marks = [
+        request(submit("hello", "--dry-run", *given))["Steps"][0]["HadoopJarStep"]["Properties"][0]["Value"]
+        for given in ([], [], ["--submission", "abc1"])
+    ]
+    assert len(set(marks)) == 3
+    assert marks[2] == "lakegate-abc1-001"
+    assert submit("hello", "--dry-run", "--submission", "A,b").code == 2
+
+
+def test_a_submission_that_is_there_already_is_found_by_its_id(submit: Submit) -> None:
+    emr = Emr()
+    first, again = (submit("orders", "--submission", "t2", emr=emr) for _ in range(2))
+    assert first.code == again.code == 0
+    assert "s-1  orders" in again.out
+    assert len(emr.client.asked("add_job_flow_steps")) == 1
+
+
+# -- what is submitted ------------------------------------------------------------------------------------------------
+
+
+def test_a_chain_is_one_call_in_order_and_files_are_sent_once(submit: Submit, bucket: Bucket) -> None:
+    emr = Emr()
+    arguments = ["orders", "report", "hello", "--on-failure", "cancel-and-wait", "--param", "orders.min_amount=3"]
+    said = submit(*arguments, "--submission", "t1", emr=emr)
+    assert said.code == 0, said.err
+    (asked,) = emr.client.asked("add_job_flow_steps")
+    assert [(each["Name"], each["ActionOnFailure"]) for each in asked["Steps"]] == [
+        (name, "CANCEL_AND_WAIT") for name in ("orders", "report", "hello")
+    ]
+    sent = bucket.keys("artifacts/")
+    assert len({key.rsplit("/", 1)[1] for key in sent}) == 6
+    address = next(key for key in sent if key.endswith("/day.hql"))
+    assert asked["Steps"][1]["HadoopJarStep"]["Args"][4] == f"s3://{bucket.name}/{address}"
+    assert said.out.splitlines()[1:4] == ["Submission t1 to cluster j-1:", "s-1  orders", "s-2  report"]
+    assert "lakegate logs s-1 --follow" in said.out
+    assert "Uploaded 0 of 6 files" in submit(*arguments, emr=Emr()).out
+
+
+def test_nothing_is_sent_where_something_stands_against_it(submit: Submit, bucket: Bucket, shop: Path) -> None:
+    (shop / "reports" / "day.hql").write_text("select 2")
+    before = bucket.keys("artifacts/")
+    emr = Emr(told=cluster("TERMINATING", Applications=[{"Name": "Hive"}]))
+    said = submit("report", emr=emr)
+    assert (said.code, type(said.error)) == (1, ClusterStateError)
+    assert bucket.keys("artifacts/") == before
+    assert emr.client.asked("add_job_flow_steps") == []
+
+
+def test_a_name_that_is_neither_is_refused_with_what_there_is(submit: Submit) -> None:
+    said = submit("orders", "reprot", "--dry-run")
+    assert (said.code, type(said.error)) == (2, UnknownWorkError)
+    assert "'hello', 'orders', 'report'. Did you mean 'report'?" in said.err
+
+
+def test_a_name_that_is_both_is_refused(submit: Submit, shop: Path) -> None:
+    text = (shop / "conf" / "emr.toml").read_text().replace('"hello"', '"orders"')
+    (shop / "conf" / "both.toml").write_text(text)
+    said = submit("orders", "--dry-run", env="both")
+    assert (said.code, type(said.error)) == (2, AmbiguousWorkError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["orders", "--min-amount", "much"], ParameterValueError),
+        (["orders", "--param", "orders.amount=1"], UnknownParameterError),
+        (["orders", "hello", "--min-amount", "1"], ChainParameterError),
+        (["orders", "--param", "min_amount=1"], ChainParameterError),
+        (["orders", "--param", "hello.x=1"], ChainParameterError),
+    ],
+)
+def test_parameters_are_checked_before_anything_is_done(submit: Submit, arguments: list[str], error: type) -> None:
+    said = submit(*arguments, "--dry-run")
+    assert (said.code, type(said.error)) == (2, error)
+
+
+def test_without_pyspark_parameters_are_passed_on_and_said_to_be_unchecked(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framework.cli.submit._has_pyspark", lambda: False)
+    said = submit("orders", "--min-amount", "much", "--other=x", "--dry-run")
+    assert request(said)["Steps"][0]["HadoopJarStep"]["Args"][-2:] == ["--min-amount=much", "--other=x"]
+    assert "orders: its parameters are unchecked, pyspark is not installed here." in said.err
+    typo = submit("orders", "--dry-rum")
+    assert (typo.code, type(typo.error)) == (2, ChainParameterError)
+
+
+def test_settings_of_the_command_line_travel_and_those_of_the_shell_do_not(submit: Submit, bucket: Bucket) -> None:
+    given = ("--set", "lake.root=s3://other/lake", "--set", "emr.conf.spark.mine=1")
+    said = submit("orders", "--dry-run", *given, LAKEGATE_LANDING__ROOT="s3://mine")
+    args = request(said)["Steps"][0]["HadoopJarStep"]["Args"]
+    assert args[-1] == "--set=lake.root=s3://other/lake"
+    assert "spark.mine=1" in args
+    assert "LAKEGATE_LANDING__ROOT" in said.err
+    assert "s3://mine" not in " ".join(args)
+
+
+def test_what_the_release_lacks_is_refused(submit: Submit, shop: Path) -> None:
+    text = (shop / "jobs" / "orders.py").read_text().replace('Job(\n    "orders"', 'Job(\n    "wide"')
+    widening = 'properties={"delta.enableTypeWidening": "true"}, keys='
+    (shop / "jobs" / "wide.py").write_text(text.replace("keys=", widening))
+    assert submit("wide", "--dry-run").code == 0
+    for arguments, lack in (
+        (["wide", "--set", "emr.release=emr-7.1.0"], "asks for delta.enableTypeWidening"),
+        (["orders", "report", "--set", "emr.release=emr-spark-8.2.0"], "It has no Hive"),
+        (["orders", "--set", "emr.python=3.14"], "[emr] python is 3.14"),
+    ):
+        said = submit(*arguments, "--dry-run")
+        assert (said.code, type(said.error)) == (1, ReleaseMismatchError)
+        assert lack in said.err
+    assert submit("report", "--dry-run").code == 0  # nothing of ours runs there
+
+
+def test_the_end_of_a_release_s_support_is_said(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framework.cli.start.clock", lambda: datetime(2028, 9, 1, tzinfo=UTC))
+    said = submit("orders", "--dry-run")
+    assert said.code == 0
+    assert "AWS supports emr-7.14.0 until 2028-09-08" in said.err
+
+
+def test_a_job_whose_bundle_is_not_built_is_refused_with_the_way_out(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "framework.emr.bundle")
+    said = submit("orders", "--dry-run")
+    assert (said.code, type(said.error)) == (1, BundleMissingError)
+    assert "lakegate package" in said.err
+
+
+# -- secrets ----------------------------------------------------------------------------------------------------------
+
+PLANTED = {
+    "LAKEGATE_SECRETS__DATABASE": "hunter2-of-the-database",
+    "AWS_ACCESS_KEY_ID": "AKIAHUNTER2HUNTER2XX",
+    "AWS_SECRET_ACCESS_KEY": "hunter2-of-aws",
+    "AWS_SESSION_TOKEN": "hunter2-of-the-session",
+}
+
+
+def test_a_dry_run_tells_no_secret(submit: Submit) -> None:
+    said = submit("orders", "hello", "--dry-run", **PLANTED)
+    assert said.code == 0, said.err
+    assert "hunter2" not in (said.out + said.err).lower()
+
+
+@pytest.mark.parametrize("secret", PLANTED.values(), ids=list(PLANTED))
+def test_a_secret_that_would_be_sent_is_refused_and_not_told(submit: Submit, secret: str) -> None:
+    said = submit("orders", "--min-amount", "1", "--set", f"run.interval={secret}", "--dry-run", **PLANTED)
+    assert said.code == 2
+    assert "hunter2" not in (said.out + said.err).lower()
+    said = submit("orders", "--set", f"spark.conf.spark.mine={secret}", "--dry-run", **PLANTED)
+    assert (said.code, type(said.error)) == (2, CredentialRefusedError)
+    assert "hunter2" not in (said.out + said.err).lower()
+
+
+def test_what_aws_says_is_told_without_the_account(submit: Submit) -> None:
+    words = "User: arn:aws:sts::123456789012:assumed-role/me is not authorized on arn:aws:s3:::b"
+    emr = Emr(add_job_flow_steps=[refusal("AddJobFlowSteps", "AccessDeniedException", words)])
+    said = submit("orders", emr=emr, **PLANTED)
+    assert (said.code, type(said.error)) == (1, AwsRefusedError)
+    assert "arn:aws:sts::<account>:assumed-role/me is not authorized" in said.err
+    assert "123456789012" not in said.out + said.err
+
+
+# -- waiting ----------------------------------------------------------------------------------------------------------
+
+
+def test_follow_prints_each_change(submit: Submit) -> None:
+    said = submit("orders", "--follow", emr=Emr("COMPLETED"))
+    assert said.code == 0, said.err
+    assert said.out.splitlines()[-2:] == ["s-1  orders  PENDING", "s-1  orders  COMPLETED"]
+
+
+def test_wait_prints_the_end_only(submit: Submit) -> None:
+    said = submit("orders", "hello", "--wait", emr=Emr("COMPLETED", "COMPLETED"))
+    assert said.code == 0, said.err
+    assert "PENDING" not in said.out
+    assert said.out.splitlines()[-2:] == ["s-1  orders  COMPLETED", "s-2  hello  COMPLETED"]
+
+
+@pytest.mark.parametrize("end", ["FAILED", "CANCELLED", "INTERRUPTED"])
+def test_a_step_that_did_not_complete_ends_the_command_with_one(submit: Submit, end: str) -> None:
+    said = submit("orders", "hello", "--wait", emr=Emr("COMPLETED", end))
+    assert (said.code, type(said.error)) == (1, StepsFailedError)
+    assert f"s-2: hello  {end}" in said.err
+    assert "lakegate why s-2" in said.err
+    assert ("no table (log: s3://logs/stderr.gz)" in said.err) == (end == "FAILED")
+
+
+def test_a_cluster_that_goes_ends_the_command(submit: Submit) -> None:
+    states = [cluster(), cluster(), cluster("TERMINATED", reason="spot")]
+    said = submit("hello", "--wait", emr=Emr(describe_cluster=states))
+    assert (said.code, type(said.error)) == (1, ClusterEndedError)
+
+
+@pytest.mark.parametrize(("choice", "signals"), [("leave", []), ("ask", []), ("cancel", ["SEND_INTERRUPT"])])
+def test_after_the_timeout_is_done_what_was_said(submit: Submit, choice: str, signals: list[str]) -> None:
+    emr = Emr()
+    said = submit("orders", "--timeout", "2m", "--on-timeout", choice, emr=emr)
+    assert (said.code, type(said.error)) == (1, StepTimeoutError)
+    assert "did not end within 120 s" in said.err
+    assert emr.signals == signals
+    kill = [each["Steps"][0]["Name"] for each in emr.client.asked("add_job_flow_steps")[1:]]
+    assert kill == (["kill orders"] if signals else [])
+    assert ("killed by step s-2" if signals else "Left as it is: s-1. `lakegate cancel s-1`") in said.out
+
+
+@pytest.mark.parametrize(("answer", "signals"), [("y\n", ["SEND_INTERRUPT"]), ("n\n", []), ("", [])])
+def test_ctrl_c_asks_on_a_terminal(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch, answer: str, signals: list[str]
+) -> None:
+    import io
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    emr, interrupted = Emr(), list[bool]()
+    listed = emr.listed
+
+    def interrupt(**asked: Any) -> Any:
+        if "StepIds" in asked and not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+        return listed(**asked)
+
+    emr.client.answers["list_steps"] = interrupt
+    said = submit("orders", "--wait", emr=emr)
+    assert said.code == 130
+    assert emr.signals == signals
+    assert "Cancel s-1?" in said.out
+
+
+@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86400), ("1.5m", 90)])
+def test_a_time_has_a_unit(text: str, expected: float) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "2x", "0s", "-1h", "2h30m"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(Exception, match="is no time"):
+        seconds(text)

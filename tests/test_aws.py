@@ -1,0 +1,146 @@
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from framework import aws
+from framework.config import AwsSettings, EmrSettings
+from framework.config.steps import Bash
+from framework.emr.pace import Pace
+from framework.emr.step import add_request, chain
+from framework.emr.submit import add
+from tests.emr.things import settings
+from tests.s3.server import CREDENTIALS
+
+AT_ONCE = Pace(sleep=lambda _: None)
+
+
+class Emr:
+    """EMR's wire: `hangs_up` closes the connection of the first addition, after or before it was done."""
+
+    def __init__(self, hangs_up: str = "", status: int = 200) -> None:
+        self.hangs_up, self.status = hangs_up, status
+        self.asked: list[str] = []
+        self.steps: list[dict[str, Any]] = []
+
+    def answer(self, operation: str, request: Any) -> Any:
+        """Return what is answered, or None where the connection is closed."""
+        self.asked.append(operation)
+        if operation == "ListSteps":
+            return {"Steps": self.steps}
+        hangs_up, self.hangs_up = self.hangs_up, ""
+        if hangs_up == "before":
+            return None
+        for each in request["Steps"]:
+            jar = each["HadoopJarStep"]
+            config = {"Properties": {pair["Key"]: pair["Value"] for pair in jar["Properties"]}, "Args": jar["Args"]}
+            self.steps.insert(0, {"Id": f"s-{len(self.steps)}", "Config": config, "Status": {"State": "PENDING"}})
+        return None if hangs_up else {"StepIds": [each["Id"] for each in reversed(self.steps)]}
+
+
+@contextmanager
+def served(emr: Emr) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            found = emr.answer(self.headers["X-Amz-Target"].rpartition(".")[2], json.loads(body))
+            if found is None:
+                self.connection.close()
+                return
+            said = json.dumps(found).encode()
+            self.send_response(emr.status)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+def submitted(emr: Emr, *, retries: bool = False) -> list[str]:
+    made = chain([Bash(kind="bash", name="a", command="x")], settings(), None, on_failure="continue", token="t")
+    with served(emr) as url:
+        client = aws.client("emr", AwsSettings(region="eu-west-1", endpoint_url=url), retries=retries)
+        request = add_request("j-1", made, EmrSettings())
+        return add(client, request, "t", clock=lambda: datetime.now(UTC), pace=AT_ONCE)
+
+
+def test_a_connection_that_breaks_after_the_steps_were_added_adds_them_once() -> None:
+    emr = Emr(hangs_up="after")
+    assert submitted(emr) == ["s-0"]
+    assert emr.asked == ["AddJobFlowSteps", "ListSteps"]
+
+
+def test_a_connection_that_breaks_before_they_were_added_adds_them_then() -> None:
+    emr = Emr(hangs_up="before")
+    assert submitted(emr) == ["s-0"]
+    assert emr.asked == ["AddJobFlowSteps", *["ListSteps"] * 3, "AddJobFlowSteps"]
+
+
+def test_a_client_that_retries_by_itself_would_have_added_them_twice() -> None:
+    emr = Emr(hangs_up="after")
+    submitted(emr, retries=True)
+    assert emr.asked == ["AddJobFlowSteps", "AddJobFlowSteps"]
+    assert len(emr.steps) == 2
+
+
+def error(code: str, status: int, message: str = "no") -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "AddJobFlowSteps")
+
+
+@pytest.mark.parametrize(
+    ("failure", "lost", "throttled"),
+    [
+        (error("ThrottlingException", 400), False, True),
+        (error("RequestLimitExceeded", 503), False, True),
+        (error("ValidationException", 400), False, False),
+        (error("InternalServerException", 200), True, False),
+        (error("Anything", 500), True, False),
+        (EndpointConnectionError(endpoint_url="http://x"), True, False),
+        (NoCredentialsError(), False, False),
+        (ValueError("no"), False, False),
+    ],
+)
+def test_an_answer_that_is_lost_and_a_call_that_was_one_too_many_are_told_apart(
+    failure: Exception, lost: bool, throttled: bool
+) -> None:
+    assert (aws.is_lost(failure), aws.is_throttled(failure)) == (lost, throttled)
+
+
+def test_the_number_of_an_account_is_not_repeated() -> None:
+    said = aws.reason(error("AccessDenied", 403, "arn:aws:iam::123456789012:role/a in 1234567890123"))
+    assert said == "arn:aws:iam::<account>:role/a in 1234567890123"
+
+
+def test_the_region_is_that_of_a_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    assert aws.region(AwsSettings(region="eu-west-1")) == "eu-west-1"
+    assert aws.region(AwsSettings()) == aws.client("emr", AwsSettings()).meta.region_name == "us-east-1"
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    (tmp_path / "config").write_text("[default]\nregion = sa-east-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert aws.region(AwsSettings()) == "sa-east-1"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert aws.region(AwsSettings()) is None
