@@ -986,7 +986,7 @@ class LostClusterError(EmrError, ConnectionError):
     """Nobody knows whether a cluster was made: AWS's answer was lost, and it cannot be asked."""
 
     def __init__(self, name: str, token: str, reason: str) -> None:
-        self.name, self.token = name, token
+        self.name, self.token, self.reason = name, token, reason
         super().__init__(
             f"The cluster {name!r} may or may not be there, and would cost: {reason}. Run the same command with "
             f"--creation {token}: it makes it only if it is not there."

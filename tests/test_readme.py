@@ -142,6 +142,16 @@ def test_the_settings_of_the_sources_page_are_settings(tmp_path: Path) -> None:
     assert load("dev", conf=tmp_path).spark.packages == tuple(SPARK["packages"])
 
 
+def test_the_settings_of_the_emr_page_are_settings(tmp_path: Path) -> None:
+    cluster, steps = _blocks(ROOT / "docs" / "emr.md", "toml")
+    (tmp_path / "prod.toml").write_text('[lake]\nroot = "x"\n[landing]\nroot = "x"\n' + cluster + steps)
+    found = load("prod", conf=tmp_path).emr
+    assert (found.cluster.name, [(step.name, step.kind) for step in found.steps]) == (
+        "nightly",
+        [("report", "hive-script")],
+    )
+
+
 # -- commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +197,18 @@ def test_every_verb_of_the_command_is_on_a_page_and_every_one_on_a_page_is_a_ver
     }
     shown = re.findall(r"^│ ([a-z][a-z-]+) ", lakegate(ROOT, "--help").out, re.MULTILINE)
     assert sorted(named) == sorted(shown)
+
+
+def test_the_commands_of_the_emr_page_have_the_options_that_it_says(clone: Path) -> None:
+    lines = [line for block in _blocks(ROOT / "docs" / "emr.md", "sh") for line in block.splitlines()]
+    assert len(lines) > 15
+    for line in lines:
+        verb, *rest = shlex.split(line, comments=True)[1:]
+        typed = [word for word in rest if word.startswith("--")]
+        group = [verb, rest[0]] if verb in ("cluster", "submit") else [verb]
+        said = lakegate(clone, *group, "--help")
+        assert said.code == 0, said.err
+        assert [option for option in typed if f"{option} " not in said.out] == [], line
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def print_plan(environment: str, overrides: Sequence[str]) -> None:
         _print(security.document(settings.emr), settings)
     left_out = f", which has no option for {', '.join(unsaid(request))}" if unsaid(request) else ""
     typer.echo(f"\nThe same with AWS's own command{left_out}:")
-    typer.echo(_hidden(create_cluster(request), settings))
+    typer.echo(hidden(create_cluster(request), settings))
     typer.echo("")
     _print_advice(_advice(settings))
     typer.echo("Nothing was changed.")
@@ -60,7 +60,7 @@ def create_cluster(
     # All that can be refused without AWS is refused before anybody is asked.
     request = run_job_flow(settings.emr, settings.catalog.kind, lambda name: secret(name, settings), token=token)
     _print_advice(_advice(settings))
-    emr, once = _client("emr", settings), _client("emr", settings, retries=False)
+    emr, once = client("emr", settings), client("emr", settings, retries=False)
     for each in cluster.clusters(emr):
         if each.name == settings.emr.cluster.name:
             typer.echo(f"{each.id} is active under the same name, and costs: of two, `submit` wants emr.cluster_id.")
@@ -85,7 +85,7 @@ def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -
 
     settings = _settings(environment, overrides)
     table = Table("id", "name", "state", "made (UTC)", "instance hours")
-    for found in clusters(_client("emr", settings), every=every):
+    for found in clusters(client("emr", settings), every=every):
         table.add_row(found.id, escape(found.name), found.state, _time(found.created), f"{found.instance_hours:,}")
     if table.row_count:
         Console(highlight=False).print(table)
@@ -99,8 +99,8 @@ def print_cluster(which: str | None, environment: str, overrides: Sequence[str])
     from framework.emr.health import console, health
 
     settings = _settings(environment, overrides)
-    emr, now = _client("emr", settings), clock()
-    found = health(emr, _client("cloudwatch", settings), identify(emr, settings.emr, which), now)
+    emr, now = client("emr", settings), clock()
+    found = health(emr, client("cloudwatch", settings), identify(emr, settings.emr, which), now)
     _print_health(found, console(emr.meta.region_name, found.id), now)
 
 
@@ -123,7 +123,7 @@ def resize_cluster(
     if not (bounds or counts or on_spot):
         raise typer.BadParameter("say --min, --max, --nodes NAME=N or --spot NAME=N")
     settings = _settings(environment, overrides)
-    emr = _client("emr", settings)
+    emr = client("emr", settings)
     cluster = identify(emr, settings.emr, which)
     if bounds:
         limits = resize.bounds(emr, cluster, minimum, maximum)
@@ -141,7 +141,7 @@ def terminate_cluster(
     from framework.emr.cluster import identify, terminate
 
     settings = _settings(environment, overrides)
-    emr = _client("emr", settings)
+    emr = client("emr", settings)
     cluster = identify(emr, settings.emr, which)
     if not yes:
         confirm(f"End {cluster}, what runs on it, and its HDFS?")
@@ -156,7 +156,7 @@ def _settings(environment: str, overrides: Sequence[str]) -> "Settings":
     return load(environment, overrides)
 
 
-def _client(service: str, settings: "Settings", *, retries: bool = True) -> Any:
+def client(service: str, settings: "Settings", *, retries: bool = True) -> Any:
     """Make a client. Raises SettingError where nothing says in which region."""
     from framework import aws
 
@@ -175,7 +175,7 @@ def _advice(settings: "Settings") -> "list[Advice]":
     network = Network()
     if cluster.subnets or groups.model_dump(exclude_defaults=True):
         try:
-            network = look(_client("ec2", settings, retries=False), cluster)
+            network = look(client("ec2", settings, retries=False), cluster)
         except SettingError as error:
             network = Network(unseen=error.reason)
     return advise(settings.emr, release(settings.emr.release), clock().date(), network)
@@ -230,10 +230,10 @@ def _counts(option: str, given: Sequence[str]) -> Mapping[str, int]:
 
 
 def _print(value: Mapping[str, Any], settings: "Settings") -> None:
-    typer.echo(_hidden(json.dumps(value, indent=2), settings))
+    typer.echo(hidden(json.dumps(value, indent=2), settings))
 
 
-def _hidden(text: str, settings: "Settings") -> str:
+def hidden(text: str, settings: "Settings") -> str:
     """Return a text without the secrets that are known here, wherever somebody put them, and numbers of accounts."""
     for value in settings.secrets.values():
         if known := value.get_secret_value():

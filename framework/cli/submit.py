@@ -4,7 +4,6 @@ import json
 import os
 import re
 import secrets
-import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -15,14 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from framework.cli import project
+from framework.cli.clusters import client
 from framework.cli.job_command import JobCommands
+from framework.cli.transient import on_transient, print_transient
 from framework.cli.watch import Follow, OnTimeout, Timeout, Wait, watch
 from framework.errors import AmbiguousWorkError, ChainParameterError, UnknownWorkError
 
 if TYPE_CHECKING:
     from framework.config import Settings
     from framework.emr.artifacts import Bundle
-    from framework.emr.step import AddRequest, Work
+    from framework.emr.step import AddRequest, Chain, Work
+    from framework.emr.step import OnFailure as Action
+    from framework.emr.upload import Upload
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="what runs after it, in this order", show_default=False)
@@ -44,6 +47,9 @@ def identifier(text: str) -> str:
     return text
 
 
+IsTransient = Annotated[
+    bool, typer.Option("--transient", help="on a cluster that is made for this chain and ends itself")
+]
 Submission = Annotated[
     str | None,
     typer.Option(
@@ -60,6 +66,7 @@ class SubmitCommands(JobCommands):
     options = (
         ("then", None, Names),
         ("dry_run", False, DryRun),
+        ("transient", False, IsTransient),
         ("wait", False, Wait),
         ("follow", False, Follow),
         ("timeout", None, Timeout),
@@ -90,6 +97,7 @@ def submit(
     *,
     then: list[str] | None,
     dry_run: bool,
+    transient: bool,
     wait: bool,
     follow: bool,
     timeout: float | None,
@@ -119,33 +127,54 @@ def submit(
     if jobs:
         _require_fit(here, [job.name for job in jobs], settings, made.applications)
     if dry_run:
-        _print(add_request(settings.emr.cluster_id or NO_CLUSTER, made, settings.emr), region)
+        if transient:
+            print_transient(settings, made, token)
+        else:
+            _print(add_request(settings.emr.cluster_id or NO_CLUSTER, made, settings.emr), region)
         return
 
-    from framework.cli.start import clock
-    from framework.emr.find import cluster_id
-    from framework.emr.pace import Pace
-    from framework.emr.preflight import preflight
-    from framework.emr.submit import add
-    from framework.emr.upload import send
-
-    emr, s3 = aws.client("emr", settings.aws), aws.client("s3", settings.aws)
-    cluster = cluster_id(emr, settings.emr)
-    preflight(emr, s3, cluster, made, settings, on_failure, needs_bundle=bool(jobs))
     wanted = uploads(bundle, [work for work in works if not isinstance(work, SparkJob)], settings.emr)
-    sent = send(s3, wanted)
-    size = sum(upload.artifact.size for upload in sent) / 1e6
-    typer.echo(f"Uploaded {len(sent)} of {len(wanted)} files, {size:.1f} MB; the others are there already.")
-    # Said before the call: whoever interrupts it can say it again.
-    typer.echo(f"Submission {token} to cluster {cluster}:")
-    once, request = aws.client("emr", settings.aws, retries=False), add_request(cluster, made, settings.emr)
-    ids = add(once, request, token, clock=clock, pace=Pace(), again=submission is not None)
+    to = on_transient if transient else on_cluster
+    emr, cluster, ids = to(
+        settings, made, wanted, token, on_failure, needs_bundle=bool(jobs), again=submission is not None
+    )
     for each, work in zip(ids, works, strict=False):
         typer.echo(f"{each}  {work.name}")
     if wait or follow or timeout is not None:
         watch(emr, cluster, ids, follow=follow, timeout=timeout, on_timeout=on_timeout)
     else:
-        typer.echo(f"Follow it: `lakegate logs {ids[0]} --follow`, or all of them: `lakegate steps`.")
+        where = f" --cluster {cluster}" if transient else ""
+        typer.echo(f"Follow it: `lakegate logs {ids[0]} --follow{where}`, or all of them: `lakegate steps`.")
+
+
+def on_cluster(
+    settings: "Settings",
+    made: "Chain",
+    wanted: "Sequence[Upload]",
+    token: str,
+    on_failure: "Action",
+    *,
+    needs_bundle: bool,
+    again: bool,
+) -> tuple[Any, str, list[str]]:
+    """Add a chain to the cluster of the settings; return the client, the cluster, and the steps in order."""
+    from framework.cli.start import clock
+    from framework.emr.find import cluster_id
+    from framework.emr.pace import Pace
+    from framework.emr.preflight import preflight
+    from framework.emr.step import add_request
+    from framework.emr.submit import add
+    from framework.emr.upload import upload
+
+    emr, s3 = client("emr", settings), client("s3", settings)
+    cluster = cluster_id(emr, settings.emr)
+    preflight(emr, s3, cluster, made, settings, on_failure, needs_bundle=needs_bundle)
+    typer.echo(upload(s3, wanted))
+    # Said before the call: whoever interrupts it can say it again.
+    typer.echo(f"Submission {token} to cluster {cluster}:")
+    once = client("emr", settings, retries=False)
+    ids = add(once, add_request(cluster, made, settings.emr), token, clock=clock, pace=Pace(), again=again)
+    return emr, cluster, ids
 
 
 def _works(
@@ -245,35 +274,13 @@ def _bundle(settings: "Settings") -> "Bundle":
 
 def _print(request: "AddRequest", region: str | None) -> None:
     """Print the call and, in a line of its own, the command that does the same."""
+    from framework.emr.command import add_steps
+
     typer.echo(json.dumps(request, indent=2, ensure_ascii=False))
     typer.echo()
-    typer.echo(shlex.join(_command(request, region)))
+    typer.echo(add_steps(request, region))
     if request["JobFlowId"] == NO_CLUSTER:
         print(f"{NO_CLUSTER} stands for the cluster, which is found by its name.", file=sys.stderr)  # noqa: T201
-
-
-def _command(request: "AddRequest", region: str | None) -> list[str]:
-    """Return the `aws` command of a call; its --steps have names of their own for what a step is."""
-    steps = []
-    for step in request["Steps"]:
-        jar = step["HadoopJarStep"]
-        said: dict[str, Any] = {
-            "Type": "CUSTOM_JAR",
-            "Name": step["Name"],
-            "ActionOnFailure": step["ActionOnFailure"],
-            "Jar": jar["Jar"],
-            "Args": jar["Args"],
-            "Properties": ",".join(f"{each['Key']}={each['Value']}" for each in jar["Properties"]),
-        }
-        if "MainClass" in jar:
-            said["MainClass"] = jar["MainClass"]
-        if "StepMonitoringConfiguration" in step:
-            said |= step["StepMonitoringConfiguration"]["S3MonitoringConfiguration"]
-        steps.append(said)
-    role = ["--execution-role-arn", request["ExecutionRoleArn"]] if "ExecutionRoleArn" in request else []
-    where = ["--region", region] if region else []
-    given = json.dumps(steps, ensure_ascii=False)
-    return ["aws", "emr", "add-steps", "--cluster-id", request["JobFlowId"], "--steps", given, *role, *where]
 
 
 def _warn_of_variables() -> None:

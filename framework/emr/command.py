@@ -1,4 +1,4 @@
-"""The command of AWS's own command line that makes the same cluster; its options are named otherwise than the API's."""
+"""The commands of AWS's own command line that do the same; their options are named otherwise than the API's."""
 
 import json
 import shlex
@@ -27,7 +27,7 @@ OPTIONS = {
     "PlacementGroupConfigs": "--placement-group-configs",
     "KerberosAttributes": "--kerberos-attributes",
 }
-ELSEWHERE = {"Instances", "JobFlowRole", "BootstrapActions", "Tags"}
+ELSEWHERE = {"Instances", "JobFlowRole", "BootstrapActions", "Tags", "Steps"}
 EC2 = {
     "Ec2KeyName": "KeyName",
     "Ec2SubnetId": "SubnetId",
@@ -53,6 +53,8 @@ def create_cluster(request: Mapping[str, Any]) -> str:
     if "BootstrapActions" in request:
         actions = [{"Name": each["Name"], **each["ScriptBootstrapAction"]} for each in request["BootstrapActions"]]
         said.append(("--bootstrap-actions", _text(actions)))
+    if "Steps" in request:
+        said.append(("--steps", _text([_step(step) for step in request["Steps"]])))
     tags = [f"{tag['Key']}={tag['Value']}" for tag in request.get("Tags", ())]
     flags = ["--termination-protected" if instances.get("TerminationProtected") else "--no-termination-protected"]
     if (replaced := instances.get("UnhealthyNodeReplacement")) is not None:
@@ -61,6 +63,16 @@ def create_cluster(request: Mapping[str, Any]) -> str:
     lines = [f"{option} {shlex.quote(value)}" for option, value in said]
     lines += [f"--tags {shlex.join(tags)}"] if tags else []
     return " \\\n  ".join(["aws emr create-cluster", *lines, *flags])
+
+
+def add_steps(request: Mapping[str, Any], region: str | None) -> str:
+    """Return `aws emr add-steps ...` for a request."""
+    role = ["--execution-role-arn", request["ExecutionRoleArn"]] if "ExecutionRoleArn" in request else []
+    where = ["--region", region] if region else []
+    steps = json.dumps([_step(step) for step in request["Steps"]], ensure_ascii=False)
+    return shlex.join(
+        ["aws", "emr", "add-steps", "--cluster-id", request["JobFlowId"], "--steps", steps, *role, *where]
+    )
 
 
 def unsaid(request: Mapping[str, Any]) -> list[str]:
@@ -73,6 +85,22 @@ def _group(group: Mapping[str, Any]) -> dict[str, Any]:
     named = {"InstanceGroupType" if name == "InstanceRole" else name: value for name, value in group.items()}
     bid = {"BidPrice": "OnDemandPrice"} if named.pop("Market") == "SPOT" else {}
     return {**bid, **named}
+
+
+def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a step as the commands take it: they have names of their own for what a step is."""
+    jar = step["HadoopJarStep"]
+    said = {
+        "Type": "CUSTOM_JAR",
+        "Name": step["Name"],
+        "ActionOnFailure": step["ActionOnFailure"],
+        "Jar": jar["Jar"],
+        "Args": jar["Args"],
+        "Properties": ",".join(f"{each['Key']}={each['Value']}" for each in jar["Properties"]),
+    }
+    main = {"MainClass": jar["MainClass"]} if "MainClass" in jar else {}
+    logs: Mapping[str, Any] = step.get("StepMonitoringConfiguration", {}).get("S3MonitoringConfiguration", {})
+    return {**said, **main, **logs}
 
 
 def _text(value: Any) -> str:

@@ -40,7 +40,19 @@ def preflight(
     if not any(isinstance(fault, ClusterStateError) for fault in found):
         found += _steps(emr, cluster, chain)
         found += _nodes(emr, cluster, told, settings) if needs_bundle else ()
-    found += _buckets(s3, told, settings, needs_lake=needs_bundle)
+    _require_none([*found, *_buckets(s3, told, settings, needs_lake=needs_bundle)])
+
+
+def preflight_transient(
+    s3: Any, request: Mapping[str, Any], chain: Chain, settings: Settings, on_failure: OnFailure, *, needs_bundle: bool
+) -> None:
+    """Do the same for a cluster that is made with the chain: what is to be known of it stands in the request."""
+    told = {**request, "Status": {"State": "STARTING"}}
+    faults = _cluster(request["Name"], told, chain, settings, on_failure, needs_bundle=needs_bundle)
+    _require_none([*faults, *_buckets(s3, told, settings, needs_lake=needs_bundle)])
+
+
+def _require_none(found: list[EmrError]) -> None:
     if found:
         raise found[0] if len(found) == 1 else PreflightError(found)
 

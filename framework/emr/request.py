@@ -36,11 +36,14 @@ def shown(request: Any) -> Any:
         return [shown(each) for each in request]
     if not isinstance(request, dict):
         return request
-    properties = {
-        name: masked(name) if any(word in name.lower() for word in SECRET_WORDS) else value
-        for name, value in request.get("Properties", {}).items()
-    }
-    return {name: properties if name == "Properties" else shown(value) for name, value in request.items()}
+    return {name: _shown(value) if name == "Properties" else shown(value) for name, value in request.items()}
+
+
+def _shown(properties: Any) -> Any:
+    if not isinstance(properties, dict):  # those of a step are a list, and are checked when the step is made
+        return properties
+    secret = {name for name in properties if any(word in name.lower() for word in SECRET_WORDS)}
+    return {name: masked(name) if name in secret else value for name, value in properties.items()}
 
 
 def run_job_flow(

@@ -28,7 +28,7 @@ def add(
     Raises AwsRefusedError, or LostAnswerError where it stays unknown whether they are there.
     """
     cluster, count = request["JobFlowId"], len(request["Steps"])
-    if again and (found := _find(emr, cluster, token, count, clock)):
+    if again and (found := find(emr, cluster, token, count, clock)):
         return found
     wait = 2.0
     for left in reversed(range(TRIES)):
@@ -39,7 +39,7 @@ def add(
             if not lost and (not left or not aws.is_throttled(error.__cause__)):
                 raise
             if lost:
-                if found := _look(emr, cluster, token, count, clock, pace, str(error.reason)):
+                if found := look(emr, cluster, token, count, clock, pace, str(error.reason)):
                     return found
                 if not left:
                     raise LostAnswerError(cluster, token, error.reason) from error
@@ -48,7 +48,7 @@ def add(
     raise AssertionError("the last try returns or raises")
 
 
-def _look(
+def look(
     emr: Any, cluster: str, token: str, count: int, clock: Callable[[], datetime], pace: Pace, reason: str
 ) -> list[str]:
     """Look for the steps for a while; no steps mean that they were not added."""
@@ -56,7 +56,7 @@ def _look(
     for seconds in LOOKS:
         pace.sleep(seconds)
         try:
-            found = _find(emr, cluster, token, count, clock)
+            found = find(emr, cluster, token, count, clock)
         except AwsRefusedError as error:
             raise LostAnswerError(cluster, token, f"{reason}; then {error.operation}: {error.reason}") from error
         if len(found) == count:
@@ -64,7 +64,7 @@ def _look(
     return found
 
 
-def _find(emr: Any, cluster: str, token: str, count: int, clock: Callable[[], datetime]) -> list[str]:
+def find(emr: Any, cluster: str, token: str, count: int, clock: Callable[[], datetime]) -> list[str]:
     """Return the ids of a submission's steps in order, or none: a call adds all of its steps or nothing."""
     wanted = {marker(token, number): number for number in range(1, count + 1)}
     found: dict[int, str] = {}

@@ -1,7 +1,7 @@
 """Uploading: each file goes to a place that its content names, and only where it is not there yet."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,13 @@ def send(s3: Any, wanted: Iterable[Upload]) -> list[Upload]:
                 ask(s3.put_object, Bucket=bucket, Key=key, Body=file, ChecksumSHA256=checksum)
             sent.append(upload)
     return sent
+
+
+def upload(s3: Any, wanted: Sequence[Upload]) -> str:
+    """Upload what is not there yet, and return a sentence that says how much that was."""
+    sent = send(s3, wanted)
+    size = sum(each.artifact.size for each in sent) / 1e6
+    return f"Uploaded {len(sent)} of {len(wanted)} files, {size:.1f} MB; the others are there already."
 
 
 def bucket_of(address: str) -> str:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from framework.emr import pace
 from framework.errors import (
     AmbiguousWorkError,
     AwsRefusedError,
+    BucketError,
     BundleMissingError,
     ChainParameterError,
     ClusterEndedError,
@@ -27,12 +29,13 @@ from framework.errors import (
     ReleaseMismatchError,
     StepsFailedError,
     StepTimeoutError,
+    TransientClusterError,
     UnknownParameterError,
     UnknownWorkError,
 )
 from tests.command import ROOT, Said, lakegate, project
 from tests.emr.amazon import Amazon, refusal
-from tests.emr.things import Time, built, cluster, step
+from tests.emr.things import NOW, Time, built, cluster, step
 from tests.s3.server import Bucket, bucket, server
 
 __all__ = ["bucket", "server"]
@@ -88,7 +91,11 @@ class Emr:
     def add(self, Steps: list[Any], **_: Any) -> Any:
         first = len(self.steps) + 1
         for number, each in enumerate(Steps, start=first):
-            config = {"Args": each["HadoopJarStep"]["Args"]}
+            jar = each["HadoopJarStep"]
+            config = {
+                "Args": jar["Args"],
+                "Properties": {pair["Key"]: pair["Value"] for pair in jar.get("Properties", ())},
+            }
             self.steps.append(step(number, "PENDING", Config=config) | {"Name": each["Name"]})
         return {"StepIds": [f"s-{number}" for number in range(first, len(self.steps) + 1)]}
 
@@ -450,3 +457,78 @@ def test_a_time_has_a_unit(text: str, expected: float) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(Exception, match="is no time"):
         seconds(text)
+
+
+# -- a cluster of its own ---------------------------------------------------------------------------------------------
+
+CREATION = "lakegate:creation"
+
+
+class Transient(Emr):
+    """An account without a cluster, in which one is made; its first answer may be lost."""
+
+    def __init__(self, *ends: str, lost: bool = False) -> None:
+        super().__init__(*ends)
+        self.made: list[dict[str, Any]] = []
+        self.lost = lost
+        answers: dict[str, Any] = {
+            "run_job_flow": self.run,
+            "list_clusters": lambda **_: {"Clusters": [{"Id": "j-NEW", "Name": each["Name"]} for each in self.made]},
+            "describe_cluster": lambda **_: {"Cluster": cluster()["Cluster"] | {"Tags": self.made[0]["Tags"]}},
+            "describe_security_configuration": [
+                refusal("DescribeSecurityConfiguration", "InvalidRequestException", "'x' does not exist")
+            ],
+            "create_security_configuration": lambda Name, **_: {"Name": Name, "CreationDateTime": NOW},
+        }
+        self.client = Amazon(**{**self.client.answers, **answers})
+        self.client.meta = SimpleNamespace(region_name="eu-west-1")
+
+    def run(self, **request: Any) -> Any:
+        self.made.append(request)
+        self.add(request["Steps"])
+        if self.lost:
+            self.lost = False
+            return refusal("RunJobFlow", "InternalServerException")
+        return {"JobFlowId": "j-NEW"}
+
+
+def test_a_transient_cluster_is_made_with_the_chain_and_ends_itself(submit: Submit, bucket: Bucket) -> None:
+    emr = Transient("COMPLETED", "COMPLETED")
+    said = submit("orders", "hello", "--transient", "--wait", "--submission", "abc", emr=emr)
+    assert said.code == 0, said.err
+    (made,) = emr.made
+    assert made["Instances"]["KeepJobFlowAliveWhenNoSteps"] is False
+    assert "AutoTerminationPolicy" not in made
+    assert [step["Name"] for step in made["Steps"]] == ["orders", "hello"]
+    assert {"Key": CREATION, "Value": "abc"} in made["Tags"]
+    assert "add_job_flow_steps" not in [name for name, _ in emr.client.calls]
+    assert "s-1  orders  COMPLETED" in said.out
+    assert "j-NEW" in said.out
+
+
+def test_a_transient_cluster_whose_answer_was_lost_is_found_and_not_made_twice(submit: Submit) -> None:
+    emr = Transient("COMPLETED", lost=True)
+    said = submit("hello", "--transient", emr=emr)
+    assert said.code == 0, said.err
+    assert len(emr.made) == 1
+    again = submit("hello", "--transient", "--submission", emr.made[0]["Tags"][-1]["Value"], emr=emr)
+    assert (again.code, len(emr.made)) == (0, 1), again.err
+
+
+def test_a_dry_run_prints_the_transient_cluster_and_asks_nobody(submit: Submit) -> None:
+    said = submit("orders", "hello", "--transient", "--dry-run")
+    assert said.code == 0, said.err
+    text, _, command = said.out.partition("\n\naws ")
+    assert [step["Name"] for step in json.loads(text)["Steps"]] == ["orders", "hello"]
+    assert "emr create-cluster" in command
+    assert "--auto-terminate" in command
+    assert '"Type":"CUSTOM_JAR","Name":"orders"' in command
+
+
+def test_what_stands_against_a_transient_cluster_is_found_before_anything_is_sent(submit: Submit) -> None:
+    emr = Transient()
+    said = submit("hello", "--transient", "--set", "emr.step_log_uri=s3://nobody-has-this-bucket/logs", emr=emr)
+    assert isinstance(said.error, BucketError)
+    protected = submit("hello", "--transient", "--set", "emr.cluster.termination_protection=true", emr=emr)
+    assert isinstance(protected.error, TransientClusterError)
+    assert emr.made == []

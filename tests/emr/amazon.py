@@ -43,6 +43,8 @@ class Amazon:
     the request.
     """
 
+    meta: Any = None
+
     def __init__(self, service: str = "emr", **answers: list[Answer] | Callable[..., Answer]) -> None:
         self.service = service
         self.answers = {name: list(found) if isinstance(found, list) else found for name, found in answers.items()}

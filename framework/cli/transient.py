@@ -1,0 +1,79 @@
+"""`lakegate submit --transient`: a cluster that is made for one chain, and ends itself after it."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from framework.cli.clusters import MARGIN, client, hidden
+from framework.cli.start import clock
+from framework.errors import LostAnswerError, LostClusterError
+
+if TYPE_CHECKING:
+    from framework.config import Settings
+    from framework.emr.step import Chain, OnFailure
+    from framework.emr.upload import Upload
+
+
+def print_transient(settings: "Settings", made: "Chain", token: str) -> None:
+    """Print the call and the command that does the same."""
+    from framework.emr.command import create_cluster, unsaid
+    from framework.emr.request import masked, shown
+
+    request = shown(_request(settings, made, token, masked))
+    typer.echo(hidden(json.dumps(request, indent=2, ensure_ascii=False), settings))
+    typer.echo("")
+    typer.echo(hidden(create_cluster(request), settings))
+    if left_out := unsaid(request):
+        typer.echo(f"The command has no option for {', '.join(left_out)}.", err=True)
+
+
+def on_transient(
+    settings: "Settings",
+    made: "Chain",
+    wanted: "Sequence[Upload]",
+    token: str,
+    on_failure: "OnFailure",
+    *,
+    needs_bundle: bool,
+    again: bool,
+) -> tuple[Any, str, list[str]]:
+    """Make the cluster with its steps; return the client, the cluster, and the steps in order."""
+    from framework.emr import cluster, security
+    from framework.emr.health import console
+    from framework.emr.pace import Pace
+    from framework.emr.preflight import preflight_transient
+    from framework.emr.submit import look
+    from framework.emr.upload import upload
+    from framework.secrets import secret
+
+    request = _request(settings, made, token, lambda name: secret(name, settings))
+    emr, s3, name = client("emr", settings), client("s3", settings), request["Name"]
+    since = clock() - (timedelta(days=1) if again else MARGIN)
+    found = cluster.made(emr, name, token, since) if again else None
+    if found is None:
+        preflight_transient(s3, request, made, settings, on_failure, needs_bundle=needs_bundle)
+        typer.echo(upload(s3, wanted))
+        if security.provide(emr, settings.emr):
+            typer.echo(f"Made the security configuration {request['SecurityConfiguration']}.")
+        typer.echo(f"Submission {token} to a cluster of its own:")
+        try:
+            found = cluster.create(emr, client("emr", settings, retries=False), request, token, since, Pace())
+        except LostClusterError as error:
+            raise LostAnswerError(name, token, error.reason) from error
+    typer.echo(f"{found}  {name}: {console(emr.meta.region_name, found)}")
+    unlisted = "it is there, and its steps are not listed yet"
+    ids = look(emr, found, token, len(made.requests), clock, Pace(), unlisted)
+    if len(ids) < len(made.requests):
+        raise LostAnswerError(found, token, unlisted)
+    return emr, found, ids
+
+
+def _request(settings: "Settings", made: "Chain", token: str, secret: Callable[[str], str]) -> dict[str, Any]:
+    from framework.emr.request import run_job_flow, transient
+    from framework.emr.step import step_requests
+
+    alone = run_job_flow(settings.emr, settings.catalog.kind, secret, token=token)
+    return transient(alone, step_requests(made), settings.emr.runtime_role)
