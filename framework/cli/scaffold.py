@@ -116,8 +116,8 @@ def _installed() -> tuple[str, str]:
     try:
         found = distribution("lakegate")
     except PackageNotFoundError:
-        return "0", "lakegate[spark]"
-    name = "lakegate[spark35]" if _spark().startswith("3.5") else "lakegate[spark]"
+        return "0", "lakegate[spark,emr]"
+    name = "lakegate[spark35,emr]" if _spark().startswith("3.5") else "lakegate[spark,emr]"
     origin = json.loads(found.read_text("direct_url.json") or "{}").get("url")
     return found.version, f"{name} @ {origin}" if origin else f"{name}=={found.version}"
 
