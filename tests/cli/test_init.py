@@ -74,7 +74,7 @@ def test_make_lists_every_target(shop: Path) -> None:
     targets = re.findall(r"^([a-z][a-z-]*):", (shop / "Makefile").read_text(), re.MULTILINE)
     for command in (["make"], ["make", "help"]):
         listed = [line.split()[1] for line in fresh(shop, *command).out.splitlines()]
-        assert listed == targets == ["help", "setup", "run", "check", "test", "clean"]
+        assert listed == targets == ["help", "setup", "run", "check", "package", "test", "clean"]
 
 
 def test_its_wheel_has_the_jobs_and_their_settings(shop: Path, tmp_path: Path) -> None:
