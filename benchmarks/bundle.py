@@ -17,10 +17,10 @@ from zipfile import ZipFile
 from elftools.elf.elffile import ELFFile
 
 from framework.config.emr import Architecture
-from framework.emr.artifacts import Bundle
-from framework.emr.bundle import build
-from framework.emr.native import glibc
-from framework.emr.platform import Platform
+from framework.emr.bundle.artifacts import Bundle
+from framework.emr.bundle.build import build
+from framework.emr.bundle.native import glibc
+from framework.emr.bundle.platform import Platform
 
 ROOT = Path(__file__).parent.parent
 TARGETS: tuple[tuple[str, Architecture], ...] = (("emr-spark-8.2.0", "aarch64"), ("emr-7.14.0", "x86_64"))

@@ -13,8 +13,8 @@ from framework import aws
 from framework.config import AwsSettings, EmrSettings
 from framework.config.steps import Bash
 from framework.emr.pace import Pace
-from framework.emr.step import add_request, chain
-from framework.emr.submit import add
+from framework.emr.steps.step import add_request, chain
+from framework.emr.steps.submit import add
 from tests.emr.things import settings
 from tests.s3.server import CREDENTIALS
 

@@ -18,8 +18,8 @@ from framework.errors import SettingError
 
 if TYPE_CHECKING:
     from framework.config import Settings
-    from framework.emr.advice import Advice
-    from framework.emr.health import Health
+    from framework.emr.cluster.advice import Advice
+    from framework.emr.cluster.health import Health
 
 # A clock may be off, and the cluster is to be found by when it was made.
 MARGIN = timedelta(minutes=15)
@@ -27,9 +27,9 @@ MARGIN = timedelta(minutes=15)
 
 def print_plan(environment: str, overrides: Sequence[str]) -> None:
     """Print the request and the security configuration as JSON, and advice; no secret, and no number of an account."""
-    from framework.emr import security
+    from framework.emr.cluster import security
+    from framework.emr.cluster.request import run_job_flow, shown
     from framework.emr.command import create_cluster, unsaid
-    from framework.emr.request import run_job_flow, shown
 
     settings = _settings(environment, overrides)
     request = shown(run_job_flow(settings.emr, settings.catalog.kind))
@@ -49,10 +49,11 @@ def create_cluster(
     environment: str, overrides: Sequence[str], *, yes: bool, wait: bool, timeout: int, creation: str | None
 ) -> None:
     """Make the cluster, after saying what is unsafe or costly about it and asking."""
-    from framework.emr import cluster, security
-    from framework.emr.health import console
+    from framework.emr.cluster import life as cluster
+    from framework.emr.cluster import security
+    from framework.emr.cluster.health import console
+    from framework.emr.cluster.request import run_job_flow
     from framework.emr.pace import Pace
-    from framework.emr.request import run_job_flow
     from framework.secrets import secret
 
     settings = _settings(environment, overrides)
@@ -81,7 +82,7 @@ def create_cluster(
 
 def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -> None:
     """Print a line for each cluster."""
-    from framework.emr.cluster import clusters
+    from framework.emr.cluster.life import clusters
 
     settings = _settings(environment, overrides)
     table = Table("id", "name", "state", "made (UTC)", "instance hours")
@@ -95,8 +96,8 @@ def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -
 
 def print_cluster(which: str | None, environment: str, overrides: Sequence[str]) -> None:
     """Print a cluster and its health."""
-    from framework.emr.cluster import identify
-    from framework.emr.health import console, health
+    from framework.emr.cluster.health import console, health
+    from framework.emr.cluster.life import identify
 
     settings = _settings(environment, overrides)
     emr, now = client("emr", settings), clock()
@@ -115,8 +116,8 @@ def resize_cluster(
     spot: Sequence[str],
 ) -> None:
     """Change the bounds, the nodes, or both."""
-    from framework.emr import resize
-    from framework.emr.cluster import identify
+    from framework.emr.cluster import resize
+    from framework.emr.cluster.life import identify
 
     counts, on_spot = _counts("--nodes", nodes), _counts("--spot", spot)
     bounds = minimum is not None or maximum is not None
@@ -138,7 +139,7 @@ def terminate_cluster(
     which: str | None, environment: str, overrides: Sequence[str], *, yes: bool, unprotect: bool
 ) -> None:
     """End a cluster, after asking."""
-    from framework.emr.cluster import identify, terminate
+    from framework.emr.cluster.life import identify, terminate
 
     settings = _settings(environment, overrides)
     emr = client("emr", settings)
@@ -167,9 +168,9 @@ def client(service: str, settings: "Settings", *, retries: bool = True) -> Any:
 
 
 def _advice(settings: "Settings") -> "list[Advice]":
-    from framework.emr.advice import advise
-    from framework.emr.network import Network, look
-    from framework.emr.releases import release
+    from framework.emr.cluster.advice import advise
+    from framework.emr.cluster.network import Network, look
+    from framework.emr.releases.release import release
 
     cluster, groups = settings.emr.cluster, settings.emr.cluster.security_groups
     network = Network()

@@ -13,8 +13,8 @@ from framework.errors import LogsMissingError, NeitherStepNorClusterError
 
 if TYPE_CHECKING:
     from framework.config import Settings
-    from framework.emr.logs import StepLogs
-    from framework.emr.read import Log
+    from framework.emr.logs.places import StepLogs
+    from framework.emr.logs.read import Log
 
 
 def print_logs(
@@ -33,9 +33,9 @@ def print_logs(
 
     Raises LogsMissingError where there is nothing to print yet and nobody waits for it.
     """
-    from framework.emr.logs import step_logs
-    from framework.emr.mask import masked
-    from framework.emr.read import lines, text
+    from framework.emr.logs.mask import masked
+    from framework.emr.logs.places import step_logs
+    from framework.emr.logs.read import lines, text
 
     if not step.startswith("s-"):
         raise NeitherStepNorClusterError(step)
@@ -92,9 +92,9 @@ def _chosen(
 
 
 def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driver: bool, executor: int | None) -> None:
-    from framework.emr.follow import followed
-    from framework.emr.logs import ENDED, StepLogs, described
-    from framework.emr.mask import masked
+    from framework.emr.logs.follow import followed
+    from framework.emr.logs.mask import masked
+    from framework.emr.logs.places import ENDED, StepLogs, described
 
     waited: list[bool] = []
 

@@ -15,8 +15,8 @@ def package(env: str, overrides: Sequence[str], release: str | None, arch: str |
     from rich.table import Table
 
     from framework.config import load
-    from framework.emr.bundle import build
-    from framework.emr.platform import Platform
+    from framework.emr.bundle.build import build
+    from framework.emr.bundle.platform import Platform
 
     here = project.find()
     here.enter()

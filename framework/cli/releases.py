@@ -8,8 +8,8 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from framework.cli.start import clock
-from framework.emr.fit import OLDEST_PYTHON, mismatches, support, warnings
-from framework.emr.releases import RELEASES, Release, release
+from framework.emr.releases.fit import OLDEST_PYTHON, mismatches, support, warnings
+from framework.emr.releases.release import RELEASES, Release, release
 
 PYTHON = ".".join(map(str, OLDEST_PYTHON))
 COLOURS = {"supported": "green", "ends soon": "yellow", "ended": "red", "end of life": "red", "unknown": "dim"}

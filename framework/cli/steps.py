@@ -14,7 +14,7 @@ from framework.cli import project
 from framework.cli.watch import cancel_and_say
 
 if TYPE_CHECKING:
-    from framework.emr.steps import StepState
+    from framework.emr.steps.state import StepState
 
 NEWEST = 20
 
@@ -22,7 +22,7 @@ NEWEST = 20
 def print_steps(environment: str, overrides: Sequence[str], *, everything: bool) -> None:
     """Print the steps of the cluster, newest first."""
     from framework.cli.start import clock
-    from framework.emr.steps import listed
+    from framework.emr.steps.state import listed
 
     emr, cluster = _cluster(environment, overrides)
     steps = list(islice(listed(emr, cluster), None if everything else NEWEST + 1))

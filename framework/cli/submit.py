@@ -22,10 +22,10 @@ from framework.errors import AmbiguousWorkError, ChainParameterError, UnknownWor
 
 if TYPE_CHECKING:
     from framework.config import Settings
-    from framework.emr.artifacts import Bundle
-    from framework.emr.step import AddRequest, Chain, Work
-    from framework.emr.step import OnFailure as Action
-    from framework.emr.upload import Upload
+    from framework.emr.bundle.artifacts import Bundle
+    from framework.emr.steps.step import AddRequest, Chain, Work
+    from framework.emr.steps.step import OnFailure as Action
+    from framework.emr.steps.upload import Upload
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="what runs after it, in this order", show_default=False)
@@ -109,9 +109,9 @@ def submit(
     """Add steps to a cluster, after looking at all that could stand against it, and watch them if that is wished."""
     from framework import aws
     from framework.config import load
-    from framework.emr.spark import SparkJob
-    from framework.emr.step import add_request, chain
-    from framework.emr.upload import uploads
+    from framework.emr.steps.spark import SparkJob
+    from framework.emr.steps.step import add_request, chain
+    from framework.emr.steps.upload import uploads
 
     here.enter()
     settings = load(environment, overrides)
@@ -161,10 +161,10 @@ def on_cluster(
     from framework.cli.start import clock
     from framework.emr.find import cluster_id
     from framework.emr.pace import Pace
-    from framework.emr.preflight import preflight
-    from framework.emr.step import add_request
-    from framework.emr.submit import add
-    from framework.emr.upload import upload
+    from framework.emr.steps.preflight import preflight
+    from framework.emr.steps.step import add_request
+    from framework.emr.steps.submit import add
+    from framework.emr.steps.upload import upload
 
     emr, s3 = client("emr", settings), client("s3", settings)
     cluster = cluster_id(emr, settings.emr)
@@ -186,7 +186,7 @@ def _works(
     settings: "Settings",
 ) -> "list[Work]":
     """Return what each name means. Raises UnknownWorkError or AmbiguousWorkError, and what a job's parameters raise."""
-    from framework.emr.spark import SparkJob
+    from framework.emr.steps.spark import SparkJob
 
     jobs, steps = here.names(), {step.name: step for step in settings.emr.steps}
     passed_on = tuple(each for each in overrides if not each.startswith("emr."))
@@ -220,9 +220,9 @@ def _check(here: project.Project, name: str, given: Mapping[str, str]) -> None:
 def _require_fit(here: project.Project, jobs: Sequence[str], settings: "Settings", applications: Iterable[str]) -> None:
     """Refuse what the release lacks: a Python, an application, what the jobs' tables ask of Delta; warn of its end."""
     from framework.cli.start import clock
-    from framework.emr.delta_features import TableNeeds
-    from framework.emr.fit import require_fit, warnings
-    from framework.emr.releases import release
+    from framework.emr.releases.delta_features import TableNeeds
+    from framework.emr.releases.fit import require_fit, warnings
+    from framework.emr.releases.release import release
 
     tables = [table for job in jobs for table in here.load(job).tables] if _has_pyspark() else []
     needs = {table.name: TableNeeds(table.properties) for table in tables}
@@ -266,7 +266,7 @@ def _unchecked(name: str, words: Sequence[str]) -> tuple[list[str], dict[str, st
 
 
 def _bundle(settings: "Settings") -> "Bundle":
-    from framework.emr.bundle import find_bundle
+    from framework.emr.bundle.build import find_bundle
 
     found: Bundle = find_bundle(Path("dist"), settings.emr.release, settings.emr.architecture, settings.emr.python)
     return found

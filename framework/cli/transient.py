@@ -13,14 +13,14 @@ from framework.errors import LostAnswerError, LostClusterError
 
 if TYPE_CHECKING:
     from framework.config import Settings
-    from framework.emr.step import Chain, OnFailure
-    from framework.emr.upload import Upload
+    from framework.emr.steps.step import Chain, OnFailure
+    from framework.emr.steps.upload import Upload
 
 
 def print_transient(settings: "Settings", made: "Chain", token: str) -> None:
     """Print the call and the command that does the same."""
+    from framework.emr.cluster.request import masked, shown
     from framework.emr.command import create_cluster, unsaid
-    from framework.emr.request import masked, shown
 
     request = shown(_request(settings, made, token, masked))
     typer.echo(hidden(json.dumps(request, indent=2, ensure_ascii=False), settings))
@@ -41,12 +41,13 @@ def on_transient(
     again: bool,
 ) -> tuple[Any, str, list[str]]:
     """Make the cluster with its steps; return the client, the cluster, and the steps in order."""
-    from framework.emr import cluster, security
-    from framework.emr.health import console
+    from framework.emr.cluster import life as cluster
+    from framework.emr.cluster import security
+    from framework.emr.cluster.health import console
     from framework.emr.pace import Pace
-    from framework.emr.preflight import preflight_transient
-    from framework.emr.submit import look
-    from framework.emr.upload import upload
+    from framework.emr.steps.preflight import preflight_transient
+    from framework.emr.steps.submit import look
+    from framework.emr.steps.upload import upload
     from framework.secrets import secret
 
     request = _request(settings, made, token, lambda name: secret(name, settings))
@@ -72,8 +73,8 @@ def on_transient(
 
 
 def _request(settings: "Settings", made: "Chain", token: str, secret: Callable[[str], str]) -> dict[str, Any]:
-    from framework.emr.request import run_job_flow, transient
-    from framework.emr.step import step_requests
+    from framework.emr.cluster.request import run_job_flow, transient
+    from framework.emr.steps.step import step_requests
 
     alone = run_job_flow(settings.emr, settings.catalog.kind, secret, token=token)
     return transient(alone, step_requests(made), settings.emr.runtime_role)

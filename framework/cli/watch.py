@@ -10,7 +10,7 @@ import typer
 from framework.errors import StepsFailedError, StepTimeoutError
 
 if TYPE_CHECKING:
-    from framework.emr.steps import StepState
+    from framework.emr.steps.state import StepState
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -45,7 +45,7 @@ def watch(
 ) -> None:
     """Wait for steps. Raises StepsFailedError where one did not complete, StepTimeoutError, ClusterEndedError."""
     from framework.emr.pace import Pace
-    from framework.emr.wait import wait
+    from framework.emr.steps.wait import wait
 
     seen: dict[str, StepState] = {}
 
@@ -80,8 +80,8 @@ def said(step: "StepState") -> str:
 
 def cancel_and_say(emr: Any, cluster: str, ids: Sequence[str]) -> bool:
     """Cancel steps and print what became of each; return whether all have ended."""
-    from framework.emr.cancel import cancel
     from framework.emr.pace import Pace
+    from framework.emr.steps.cancel import cancel
 
     done = cancel(emr, cluster, ids, pace=Pace())
     for each in done:

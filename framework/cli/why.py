@@ -9,16 +9,16 @@ from framework.cli.logs import clients, the_cluster
 from framework.errors import NeitherStepNorClusterError
 
 if TYPE_CHECKING:
-    from framework.emr.cluster_end import ClusterReport
-    from framework.emr.read import Log
-    from framework.emr.why import Found, StepReport
+    from framework.emr.logs.cluster_end import ClusterReport
+    from framework.emr.logs.read import Log
+    from framework.emr.logs.why import Found, StepReport
 
 
 def print_why(target: str, environment: str, overrides: Sequence[str], *, cluster: str | None) -> None:
     """Print why a step or a cluster failed; what is quoted of logs is masked. Raises NeitherStepNorClusterError."""
-    from framework.emr.cluster_end import why_cluster
-    from framework.emr.mask import masked
-    from framework.emr.why import why_step
+    from framework.emr.logs.cluster_end import why_cluster
+    from framework.emr.logs.mask import masked
+    from framework.emr.logs.why import why_step
 
     if not target.startswith(("s-", "j-")):
         raise NeitherStepNorClusterError(target)
@@ -75,7 +75,7 @@ def _cause(found: "Found") -> Iterable[str]:
 
 
 def _quoted(found: "Found | None", last: Sequence[str], log: "Log | None") -> Iterable[str]:
-    from framework.emr.why import excerpt
+    from framework.emr.logs.why import excerpt
 
     if found:
         record = found.cause.record
@@ -107,7 +107,7 @@ def _why_not(report: "StepReport") -> str:
 
 
 def _of_cluster(report: "ClusterReport") -> Iterable[str]:
-    from framework.emr.cluster_end import ACTIVE
+    from framework.emr.logs.cluster_end import ACTIVE
 
     cluster = report.cluster
     yield f"Cluster {cluster['Id']} ({cluster.get('Name', '')}) is {report.state}."

@@ -7,12 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from moto import mock_aws
 
 from framework import aws
 from framework.cli import clusters
-from framework.emr.request import CREATION
+from framework.emr.cluster.request import CREATION
 from tests.command import ROOT, Said, lakegate
 from tests.emr.amazon import Amazon, faults, refusal
 
@@ -96,7 +97,10 @@ def test_plan_says_whether_subnets_are_public_or_that_nobody_looked(home: Path, 
     assert "was not checked (DescribeSubnets: UnauthorizedOperation)" in call(home, "plan", subnet).out
 
 
-def test_plan_works_where_there_is_no_region_and_no_credentials(home: Path) -> None:
+def test_plan_works_where_there_is_no_region_and_no_credentials(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that it once found
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
     nowhere = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
     said = call(home, "plan", "--set=emr.cluster.subnets=subnet-1", AWS_EC2_METADATA_DISABLED="true", **nowhere)
     assert said.code == 0, said.err

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from framework.cli import releases
-from framework.emr.releases import RELEASES, release
+from framework.emr.releases.release import RELEASES, release
 from tests.command import Said, fresh, lakegate
 
 

@@ -123,7 +123,7 @@ Submit = Callable[..., Said]
 @pytest.fixture
 def submit(shop: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Submit:
     """The command in the project, with a cluster, real buckets, a bundle that is built, and time that does not pass."""
-    monkeypatch.setitem(sys.modules, "framework.emr.bundle", built(tmp_path))
+    monkeypatch.setitem(sys.modules, "framework.emr.bundle.build", built(tmp_path))
     monkeypatch.setattr(pace.Pace.__init__, "__defaults__", tuple(vars_of(Time())))
 
     def call(*arguments: str, emr: Any = None, env: str = "emr", **variables: str) -> Said:
@@ -184,7 +184,7 @@ def test_a_dry_run_takes_less_than_a_second_and_asks_nobody(shop: Path, tmp_path
 import sys
 from pathlib import Path
 from tests.emr.things import built
-sys.modules["framework.emr.bundle"] = built(Path({str(tmp_path)!r}))
+sys.modules["framework.emr.bundle.build"] = built(Path({str(tmp_path)!r}))
 from framework.cli import main
 try:
     main(["submit", "orders", "--env", "emr", "--dry-run"])
@@ -337,7 +337,7 @@ def test_the_end_of_a_release_s_support_is_said(submit: Submit, monkeypatch: pyt
 def test_a_job_whose_bundle_is_not_built_is_refused_with_the_way_out(
     submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "framework.emr.bundle")
+    monkeypatch.delitem(sys.modules, "framework.emr.bundle.build")
     said = submit("orders", "--dry-run")
     assert (said.code, type(said.error)) == (1, BundleMissingError)
     assert "lakegate package" in said.err

@@ -3,8 +3,8 @@ import shlex
 from typing import Any
 
 from framework.config import EmrSettings
+from framework.emr.cluster.request import run_job_flow
 from framework.emr.command import create_cluster, unsaid
-from framework.emr.request import run_job_flow
 
 
 def options(**cluster: Any) -> dict[str, list[str]]:

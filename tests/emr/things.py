@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from framework.config import Settings
-from framework.emr.artifacts import Artifact, Bundle
+from framework.emr.bundle.artifacts import Artifact, Bundle
 from framework.emr.pace import Pace
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -92,6 +92,6 @@ class Time:
 
 def built(folder: Path) -> ModuleType:
     """The module of bundles, of which one has been built."""
-    module = ModuleType("framework.emr.bundle")
+    module = ModuleType("framework.emr.bundle.build")
     vars(module)["find_bundle"] = lambda *_: bundle(folder)
     return module

@@ -1,0 +1,101 @@
+"""The manifest of a bundle: what is in it, and for which nodes. It holds no time, user, host, path or secret."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from framework.config import Section
+from framework.config.emr import Architecture
+from framework.emr.bundle.artifacts import Artifact, Bundle
+from framework.errors import BundleDamagedError, BundleMissingError
+
+
+def file_name(release: str, architecture: Architecture, python: str) -> str:
+    """Name the manifest of a bundle; no two platforms have the same."""
+    return f"bundle-{release}-{architecture}-py{python}.json"
+
+
+class Entry(Section):
+    """One file beside the manifest."""
+
+    file: str
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Entry":
+        """Return a file as its manifest names it."""
+        artifact = Artifact.of(path)
+        return cls(file=path.name, sha256=artifact.sha256, size=artifact.size)
+
+    def verified(self, folder: Path) -> Artifact:
+        """Return the file as an artifact. Raises BundleDamagedError where it is gone or has changed."""
+        path = folder / self.file
+        if not path.is_file():
+            raise BundleDamagedError(str(path), "it is gone")
+        artifact = Artifact.of(path)
+        if artifact.sha256 != self.sha256:
+            raise BundleDamagedError(str(path), "it has changed since the bundle was built")
+        return artifact
+
+
+class Package(Section):
+    """One distribution of the dependencies, as it says of itself."""
+
+    name: str
+    version: str
+    license: str
+    tags: tuple[str, ...]
+
+
+class Manifest(Section):
+    """What a bundle is; `inputs` is the hash of all that its dependencies were made from."""
+
+    release: str
+    architecture: Architecture
+    python: str
+    glibc: str
+    entrypoint: Entry
+    wheels: tuple[Entry, ...]
+    dependencies: Entry
+    inputs: str
+    packages: tuple[Package, ...]
+
+    def write(self, dist: Path) -> None:
+        """Write it; a reader finds the old one or the new one."""
+        path = dist / file_name(self.release, self.architecture, self.python)
+        scratch = path.with_suffix(".tmp")
+        scratch.write_text(self.model_dump_json(indent=2) + "\n", "utf-8")
+        scratch.replace(path)
+
+
+def read(dist: Path, release: str, architecture: Architecture, python: str) -> Manifest:
+    """Return the manifest of the bundle for these nodes. Raises BundleMissingError, BundleDamagedError."""
+    path = dist / file_name(release, architecture, python)
+    try:
+        found = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise BundleMissingError(path.name, str(dist)) from None
+    except ValidationError:
+        raise BundleDamagedError(str(path), "it is no manifest of this version of Lakegate") from None
+    if (found.release, found.architecture, found.python) != (release, architecture, python):
+        raise BundleDamagedError(str(path), "it is of another release, CPU or Python than its name says")
+    return found
+
+
+def find_bundle(dist: Path, release: str, architecture: Architecture, python: str) -> Bundle:
+    """Return the bundle that was built for these nodes.
+
+    Raises BundleMissingError where there is none, BundleDamagedError where one of its files is gone or has changed
+    since: perhaps the jobs were packaged again for other nodes.
+    """
+    found = read(dist, release, architecture, python)
+    return Bundle(
+        release=release,
+        architecture=architecture,
+        python=python,
+        entrypoint=found.entrypoint.verified(dist),
+        wheels=tuple(wheel.verified(dist) for wheel in found.wheels),
+        dependencies=found.dependencies.verified(dist),
+        manifest=Artifact.of(dist / file_name(release, architecture, python)),
+    )

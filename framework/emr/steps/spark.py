@@ -1,0 +1,82 @@
+"""A job as a step: spark-submit in cluster mode, with Delta's jars from the release and all else from the bundle."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from framework.config import Settings
+from framework.config.settings import SECRET_WORDS
+from framework.emr.bundle.artifacts import Bundle
+from framework.emr.releases.release import release
+from framework.emr.steps.kinds import RUNNER, Command
+from framework.emr.steps.upload import archive_address, artifact_address
+from framework.errors import CredentialRefusedError
+
+# An access key of AWS, or a password inside of an address.
+CREDENTIAL = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|://[^/@\s:]+:[^/@\s]+@")
+HARMLESS = re.compile(r"arn:.*|true|false", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SparkJob:
+    """A job of the project and what its run is given; values are text, as they were typed."""
+
+    name: str
+    environment: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def args(self) -> tuple[str, ...]:
+        """Return the arguments of the entrypoint."""
+        # One text each: a value may begin with a dash.
+        given = [f"--{name.replace('_', '-')}={value}" for name, value in self.parameters.items()]
+        return (self.name, "--env", self.environment, *given, *(f"--set={each}" for each in self.overrides))
+
+
+def submission(job: SparkJob, settings: Settings, bundle: Bundle, marker: str, region: str | None) -> Command:
+    """Return what runs a job; `emr.conf` comes before what the job cannot do without. Raises CredentialRefusedError.
+
+    The wheels go as archives that YARN unpacks beside the dependencies, not as --py-files: inside a zip the settings
+    and the files of jobs/ would not be found. YARN unpacks what is called .zip only.
+    """
+    refuse_credentials(settings.emr.conf, "property {!r} of emr.conf")
+    refuse_credentials({key: value for key, _, value in (each.partition("=") for each in job.overrides)}, "--set {}")
+    folders = [
+        *((archive_address(wheel, settings.emr), f"wheel{n}") for n, wheel in enumerate(bundle.wheels, start=1)),
+        (artifact_address(bundle.dependencies, settings.emr), "deps"),
+    ]
+    python = f"/usr/bin/python{settings.emr.python}"
+    variables = {"PYTHONPATH": ":".join(folder for _, folder in folders), "PYSPARK_PYTHON": python}
+    # boto3, which the job uses, does not ask the node where it is.
+    driver = {**variables, **({"AWS_DEFAULT_REGION": region} if region else {})}
+    conf = {
+        # A second attempt by YARN would hide why the first failed; a run that failed is taken up by the next submit.
+        "spark.yarn.maxAppAttempts": "1",
+        **{key: _text(value) for key, value in settings.emr.conf.items()},
+        **{f"spark.yarn.appMasterEnv.{name}": value for name, value in driver.items()},
+        **{f"spark.executorEnv.{name}": value for name, value in variables.items()},
+    }
+    tags = conf.get("spark.yarn.tags")
+    conf["spark.yarn.tags"] = f"{tags},{marker}" if tags else marker
+    args = [
+        *("spark-submit", "--deploy-mode", "cluster", "--name", job.name),
+        *("--jars", ",".join(f"local:{jar}" for jar in release(settings.emr.release).delta_jars)),
+        *("--archives", ",".join(f"{address}#{folder}" for address, folder in folders)),
+        *(part for key, value in conf.items() for part in ("--conf", f"{key}={value}")),
+        artifact_address(bundle.entrypoint, settings.emr),
+        *job.args,
+    ]
+    return Command(RUNNER, tuple(args), "Spark")
+
+
+def refuse_credentials(conf: Mapping[str, object], said: str) -> None:
+    """Raise CredentialRefusedError for a property that looks like a credential: whoever may list steps reads them."""
+    for key, value in conf.items():
+        named = any(word in key.lower() for word in SECRET_WORDS)
+        if CREDENTIAL.search(str(value)) or (named and not HARMLESS.fullmatch(str(value))):
+            raise CredentialRefusedError(said.format(key), "it looks like a credential")
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

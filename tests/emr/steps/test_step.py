@@ -1,0 +1,138 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.config import Settings
+from framework.config.steps import Bash, CustomJar
+from framework.emr.steps.spark import SparkJob
+from framework.emr.steps.step import Chain, add_request, chain, step_requests
+from framework.errors import CredentialRefusedError, SettingError, StepTooLongError
+from tests.emr.amazon import faults
+from tests.emr.things import bundle, settings
+
+FLIGHTS = SparkJob("flights", "prod", {"max_gap_hours": "2"}, ("lake.root=s3://other/lake",))
+HELLO = Bash(kind="bash", name="hello", command="echo hello")
+
+
+def made(tmp_path: Path, *works: Any, given: Settings | None = None, **more: Any) -> Chain:
+    more = {"on_failure": "continue", "token": "abc", **more}
+    return chain(works, given or settings(), bundle(tmp_path), **more)
+
+
+def test_a_job_is_run_by_spark_in_cluster_mode_with_all_that_it_needs(tmp_path: Path) -> None:
+    sent = bundle(tmp_path)
+    at = [f"s3://artifacts/lakegate/{each.sha256[:16]}/{each.path.name}" for each in sent]
+    entrypoint, lakegate, jobs, deps, _ = at
+    (request,) = step_requests(made(tmp_path, FLIGHTS, region="eu-west-1"))
+    args = request["HadoopJarStep"]["Args"]
+    confs = [args[n + 1] for n, arg in enumerate(args) if arg == "--conf"]
+    assert request["HadoopJarStep"]["Jar"] == "command-runner.jar"
+    assert args[:5] == ["spark-submit", "--deploy-mode", "cluster", "--name", "flights"]
+    jars = "local:/usr/share/aws/delta/lib/delta-spark.jar,local:/usr/share/aws/delta/lib/delta-storage.jar"
+    assert args[5:9] == ["--jars", jars, "--archives", f"{lakegate}.zip#wheel1,{jobs}.zip#wheel2,{deps}#deps"]
+    assert confs == [
+        "spark.yarn.maxAppAttempts=1",
+        "spark.yarn.appMasterEnv.PYTHONPATH=wheel1:wheel2:deps",
+        "spark.yarn.appMasterEnv.PYSPARK_PYTHON=/usr/bin/python3.11",
+        "spark.yarn.appMasterEnv.AWS_DEFAULT_REGION=eu-west-1",
+        "spark.executorEnv.PYTHONPATH=wheel1:wheel2:deps",
+        "spark.executorEnv.PYSPARK_PYTHON=/usr/bin/python3.11",
+        "spark.yarn.tags=lakegate-abc-001",
+    ]
+    job = ["flights", "--env", "prod", "--max-gap-hours=2", "--set=lake.root=s3://other/lake"]
+    assert args[9 + 2 * len(confs) :] == [entrypoint, *job]
+
+
+def test_the_settings_add_properties_and_cannot_take_away_what_the_job_needs(tmp_path: Path) -> None:
+    conf = {
+        "spark.yarn.maxAppAttempts": 2,
+        "spark.dynamicAllocation.enabled": True,
+        "spark.executorEnv.PYTHONPATH": "mine",
+        "spark.yarn.tags": "team",
+    }
+    (request,) = made(tmp_path, FLIGHTS, given=settings(conf=conf, python="3.13")).requests
+    args = request["HadoopJarStep"]["Args"]
+    assert "spark.yarn.maxAppAttempts=2" in args
+    assert "spark.dynamicAllocation.enabled=true" in args
+    assert "spark.executorEnv.PYTHONPATH=wheel1:wheel2:deps" in args
+    assert "spark.yarn.tags=team,lakegate-abc-001" in args
+    assert "spark.executorEnv.PYSPARK_PYTHON=/usr/bin/python3.13" in args
+
+
+def test_a_chain_is_one_call_that_amazon_s_model_allows(tmp_path: Path) -> None:
+    role, key = "arn:aws:iam::123456789012:role/steps", "arn:aws:kms:eu-west-1:123456789012:key/k"
+    given = settings(runtime_role=role, step_log_uri="s3://logs/steps", step_log_key=key)
+    request = add_request("j-1", made(tmp_path, FLIGHTS, HELLO, given=given, on_failure="cancel-and-wait"), given.emr)
+    assert faults("AddJobFlowSteps", dict(request)) == []
+    assert request["ExecutionRoleArn"] == role
+    assert [each["Name"] for each in request["Steps"]] == ["flights", "hello"]
+    assert {each["ActionOnFailure"] for each in request["Steps"]} == {"CANCEL_AND_WAIT"}
+    logs = {"S3MonitoringConfiguration": {"LogUri": "s3://logs/steps", "EncryptionKeyArn": key}}
+    assert [each["StepMonitoringConfiguration"] for each in request["Steps"]] == [logs, logs]
+    marks = [each["HadoopJarStep"]["Properties"][-1] for each in request["Steps"]]
+    assert marks == [{"Key": "lakegate.submission", "Value": f"lakegate-abc-00{n}"} for n in (1, 2)]
+
+
+def test_what_is_not_set_is_not_said(tmp_path: Path) -> None:
+    request = add_request("j-1", made(tmp_path, HELLO), settings().emr)
+    assert set(request) == {"JobFlowId", "Steps"}
+    assert set(request["Steps"][0]) == {"Name", "ActionOnFailure", "HadoopJarStep"}
+    assert set(request["Steps"][0]["HadoopJarStep"]) == {"Jar", "Args", "Properties"}
+
+
+@pytest.mark.parametrize(("choice", "action"), [("continue", "CONTINUE"), ("terminate", "TERMINATE_CLUSTER")])
+def test_what_a_failure_does_is_said_of_each_step(tmp_path: Path, choice: Any, action: str) -> None:
+    assert {each["ActionOnFailure"] for each in made(tmp_path, FLIGHTS, HELLO, on_failure=choice).requests} == {action}
+
+
+def test_the_strings_of_a_step_are_counted_to_the_last_one(tmp_path: Path) -> None:
+    def jar(argument: str) -> CustomJar:
+        return CustomJar(
+            kind="jar", name="it", jar="s3://b/x.jar", main_class="M", args=(argument,), properties={"a": "b"}
+        )
+
+    sent = ["s3://b/x.jar", "M", "a", "b", "lakegate.submission", "lakegate-abc-001"]
+    room = 10_240 - sum(map(len, sent))
+    (request,) = made(tmp_path, jar("x" * room)).requests
+    assert request["HadoopJarStep"]["Args"] == ["x" * room]
+    with pytest.raises(StepTooLongError, match=r"'it' have 10,241 characters, and EMR takes 10,240.*'xxx"):
+        made(tmp_path, jar("x" * (room + 1)))
+
+
+def test_a_job_needs_a_folder_for_its_artifacts(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"emr\.artifacts"):
+        made(tmp_path, FLIGHTS, given=settings(artifacts=None))
+    made(tmp_path, HELLO, given=settings(artifacts=None))
+
+
+@pytest.mark.parametrize(
+    ("work", "conf", "where"),
+    [
+        (FLIGHTS, {"spark.hadoop.fs.s3a.secret.key": "hunter2hunter2"}, "spark.hadoop.fs.s3a.secret.key"),
+        (FLIGHTS, {"spark.mine": "AKIAIOSFODNN7EXAMPLE"}, "spark.mine"),
+        (FLIGHTS, {"spark.url": "jdbc:postgresql://u:hunter2" + "@host/db"}, "spark.url"),
+        (SparkJob("a", "prod", {}, ("spark.conf.spark.password=hunter2",)), {}, "spark.conf.spark.password"),
+        (SparkJob("a", "prod", {"x": "AKIAIOSFODNN7EXAMPLE"}), {}, "step 'a'"),
+        (SparkJob("a", "prod", {"x": "say hunter2 aloud"}), {}, "step 'a'"),
+        (HELLO.model_copy(update={"command": "echo hunter2"}), {}, "step 'hello'"),
+    ],
+)
+def test_a_credential_is_refused_and_not_repeated(tmp_path: Path, work: Any, conf: Any, where: str) -> None:
+    with pytest.raises(CredentialRefusedError) as refused:
+        made(tmp_path, work, given=settings(conf=conf), secrets=["hunter2", "", "a"])
+    assert where in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    assert "AKIA" not in str(refused.value)
+
+
+def test_a_key_by_its_address_and_a_switch_are_no_credentials(tmp_path: Path) -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/k"
+    conf = {"spark.hadoop.fs.s3a.encryption.key": key, "spark.security.credentials.hive.enabled": False}
+    (request,) = made(tmp_path, FLIGHTS, given=settings(conf=conf)).requests
+    assert f"spark.hadoop.fs.s3a.encryption.key={key}" in request["HadoopJarStep"]["Args"]
+
+
+def test_a_chain_knows_what_the_cluster_must_have(tmp_path: Path) -> None:
+    assert made(tmp_path, FLIGHTS, HELLO).applications == {"Spark"}
+    assert made(tmp_path, HELLO).applications == frozenset()

@@ -1,0 +1,130 @@
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectionClosedError, NoCredentialsError, ReadTimeoutError
+
+from framework.config.steps import Bash
+from framework.emr.steps.step import AddRequest, add_request, chain
+from framework.emr.steps.submit import add
+from framework.errors import AwsRefusedError, LostAnswerError
+from tests.emr.amazon import Amazon, refusal
+from tests.emr.things import NOW, Time, settings, step
+
+TIMEOUT = ReadTimeoutError(endpoint_url="https://emr")
+CLOSED = ConnectionClosedError(endpoint_url="https://emr")
+BROKEN = refusal("AddJobFlowSteps", "InternalServerError")
+THROTTLED = refusal("AddJobFlowSteps", "ThrottlingException")
+WORKS = [Bash(kind="bash", name="a", command="x"), Bash(kind="bash", name="b", command="y")]
+
+
+def request(token: str = "abc") -> AddRequest:
+    return add_request("j-1", chain(WORKS, settings(), None, on_failure="continue", token=token), settings().emr)
+
+
+class Steps:
+    """The steps of a cluster: the call of `lose` adds, and its answer does not arrive; each failure comes before."""
+
+    def __init__(self, *failures: Exception, lose: Exception | None = None, late: int = 0) -> None:
+        self.failures, self.lose, self.late = list(failures), lose, late
+        self.added: list[dict[str, Any]] = [step(99, "COMPLETED", Config={"Properties": {"a": "b"}, "Args": ["x"]})]
+        self.emr = Amazon(add_job_flow_steps=self.add, list_steps=self.listed)
+
+    def add(self, **asked: Any) -> Any:
+        if self.failures:
+            return self.failures.pop(0)
+        first = len(self.added)
+        for number, each in enumerate(asked["Steps"], start=first):
+            jar = each["HadoopJarStep"]
+            properties = {pair["Key"]: pair["Value"] for pair in jar["Properties"]}
+            self.added.insert(0, step(number, "PENDING", Config={"Args": jar["Args"], "Properties": properties}))
+        lost, self.lose = self.lose, None
+        return lost or {"StepIds": [f"s-{number}" for number in range(first, len(self.added))]}
+
+    def listed(self, **_: Any) -> Any:
+        self.late -= 1
+        return {"Steps": self.added if self.late < 0 else []}
+
+
+def submit(emr: Amazon, time: Time, **more: Any) -> list[str]:
+    return add(emr, request(), "abc", clock=lambda: NOW, pace=time.pace, **more)
+
+
+def test_steps_are_added_with_one_call_and_nothing_else_is_asked() -> None:
+    steps, time = Steps(), Time()
+    assert submit(steps.emr, time) == ["s-1", "s-2"]
+    assert [name for name, _ in steps.emr.calls] == ["add_job_flow_steps"]
+    assert time.slept == []
+
+
+@pytest.mark.parametrize("lost", [TIMEOUT, CLOSED, BROKEN], ids=["timeout", "closed", "broken"])
+def test_steps_whose_answer_is_lost_are_found_and_not_added_again(lost: Exception) -> None:
+    steps = Steps(lose=lost)
+    assert submit(steps.emr, Time()) == ["s-1", "s-2"]
+    assert len(steps.emr.asked("add_job_flow_steps")) == 1
+    assert len(steps.added) == 3
+
+
+def test_steps_that_are_listed_late_are_waited_for() -> None:
+    steps, time = Steps(lose=TIMEOUT, late=2), Time()
+    assert submit(steps.emr, time) == ["s-1", "s-2"]
+    assert len(steps.added) == 3
+    assert time.slept == [2.0, 5.0, 10.0]
+
+
+def test_a_call_that_did_not_arrive_is_made_again() -> None:
+    steps = Steps(TIMEOUT)
+    assert submit(steps.emr, Time()) == ["s-1", "s-2"]
+    assert len(steps.emr.asked("add_job_flow_steps")) == 2
+    assert len(steps.added) == 3
+
+
+def test_a_throttled_call_is_made_again_with_longer_and_longer_pauses_and_nothing_is_looked_for() -> None:
+    steps, time = Steps(THROTTLED, THROTTLED, THROTTLED), Time()
+    assert submit(steps.emr, time) == ["s-1", "s-2"]
+    assert steps.emr.asked("list_steps") == []
+    assert time.slept == [2.0, 4.0, 8.0]
+
+
+def test_throttling_that_does_not_end_is_said() -> None:
+    with pytest.raises(AwsRefusedError, match="ThrottlingException"):
+        submit(Steps(*[THROTTLED] * 6).emr, Time())
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [refusal("AddJobFlowSteps", "ValidationException"), NoCredentialsError()],
+    ids=["refused", "no credentials"],
+)
+def test_a_refusal_is_final(failure: Exception) -> None:
+    steps = Steps(failure)
+    with pytest.raises(AwsRefusedError):
+        submit(steps.emr, Time())
+    assert len(steps.emr.calls) == 1
+
+
+def test_where_nothing_can_be_asked_the_way_on_is_said() -> None:
+    def lost(**_: Any) -> Any:
+        return TIMEOUT
+
+    with pytest.raises(LostAnswerError, match="--submission abc"):
+        submit(Amazon(add_job_flow_steps=lost, list_steps=lost), Time())
+    with pytest.raises(LostAnswerError, match="--submission abc"):
+        submit(Amazon(add_job_flow_steps=lost, list_steps=[{"Steps": []}]), Time())
+
+
+def test_a_submission_that_is_repeated_by_its_id_finds_its_steps() -> None:
+    steps = Steps()
+    assert submit(steps.emr, Time()) == submit(steps.emr, Time(), again=True) == ["s-1", "s-2"]
+    assert len(steps.emr.asked("add_job_flow_steps")) == 1
+    other = add(steps.emr, request("other"), "other", clock=lambda: NOW, pace=Time().pace, again=True)
+    assert other == ["s-3", "s-4"]
+
+
+def test_steps_of_long_ago_are_not_paged_through() -> None:
+    old = [step(n, "COMPLETED", timedelta(days=8)) for n in range(3)]
+    pages: Callable[..., Any] = lambda **_: {"Steps": old, "Marker": "more"}  # noqa: E731
+    emr = Amazon(list_steps=pages, add_job_flow_steps=[{"StepIds": ["s-1", "s-2"]}])
+    assert submit(emr, Time(), again=True) == ["s-1", "s-2"]
+    assert len(emr.asked("list_steps")) == 1
