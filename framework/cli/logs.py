@@ -1,6 +1,7 @@
 """`lakegate logs STEP`: what a step has written, from S3."""
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def print_logs(
     """
     from framework.emr.logs.mask import masked
     from framework.emr.logs.places import step_logs
-    from framework.emr.logs.read import lines, text
+    from framework.emr.logs.read import log_lines
 
     if not step.startswith("s-"):
         raise NeitherStepNorClusterError(step)
@@ -51,7 +52,7 @@ def print_logs(
         raise LogsMissingError(what, [masked(place) for place in there.looked])
     for log in logs:
         _say(f"==> {masked(log.address)} ({log.size:,} bytes, {log.written:%Y-%m-%d %H:%M} UTC) <==")
-        for line in lines(text(s3, log)):
+        for line in log_lines(s3, log):
             typer.echo(masked(line))
     if there.step["Status"]["State"] == "RUNNING":
         _say("The step is running: EMR uploads its logs every five minutes. --follow prints what comes.")
@@ -93,7 +94,7 @@ def _chosen(
 
 def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driver: bool, executor: int | None) -> None:
     from framework.emr.logs.follow import followed
-    from framework.emr.logs.mask import masked
+    from framework.emr.logs.mask import AcrossLines, masked
     from framework.emr.logs.places import ENDED, StepLogs, described
 
     waited: list[bool] = []
@@ -111,11 +112,12 @@ def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driv
         return logs, ended
 
     current = None
+    hidden: defaultdict[str, AcrossLines] = defaultdict(AcrossLines)
     for log, line in followed(s3, look, clock=clock, sleep=time.sleep):
         if log.address != current:
             _say(f"==> {masked(log.address)} <==")
             current = log.address
-        typer.echo(masked(line))
+        typer.echo(masked(hidden[log.address](line)))
     state = described(emr, there.cluster, there.step["Id"])["Status"]["State"]
     _say(
         f"Step {there.step['Id']} is {state}."

@@ -7,7 +7,7 @@ from typing import Any
 
 from framework.emr.api import ask, pages
 from framework.emr.logs.cause import cause_of
-from framework.emr.logs.read import Log, folder, lines, listed, text
+from framework.emr.logs.read import Log, folder, listed, log_lines
 from framework.emr.logs.why import Found, StepReport, why_step
 from framework.errors import AwsRefusedError, UnknownClusterError
 
@@ -250,10 +250,10 @@ def _with_log(s3: Any, report: ClusterReport) -> ClusterReport:
     logs = [log for stream in ("stderr", "stdout", "controller") for log in logs if log.stream == stream]
     found, last = None, None
     for log in logs:
-        cause = cause_of(lines(text(s3, log)))
+        cause = cause_of(log_lines(s3, log))
         if cause and (found is None or cause.weight > found.cause.weight):
             found = Found(cause, log)
-        if last is None and (tail := tuple(deque(lines(text(s3, log)), LAST_LINES))):
+        if last is None and (tail := tuple(deque(log_lines(s3, log), LAST_LINES))):
             last = (log, tail)
     log_, tail_ = last or (None, ())
     return replace(report, found=found, last=tail_, last_log=log_, looked=tuple(looked))

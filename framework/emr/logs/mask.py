@@ -5,25 +5,52 @@ import re
 HIDDEN = "****"
 # A name that says that its value is secret; the value stands behind it in JSON, Python, XML or a shell.
 NAME = (
-    r"(?:secret[_.-]?(?:access[_.-]?)?key|(?:session|security|access)[_.-]?token|api[_.-]?key|password|passwd|passphrase"
-    r"|pwd|credential|secret|signature|secrets__\w+)"
+    r"(?:(?:secret|private|account)[_. -]?(?:access[_. -]?)?key|(?:session|security|access|auth)[_. -]?token"
+    r"|[a-z0-9][_.-]token|api[_. -]?key|password|passwd|passphrase|pwd|credential|secret|signature"
+    r"|secrets__\w{1,60})[\w.-]{0,60}"
 )
-NAMED = ("secret", "token", "pass", "pwd", "api", "credential", "signature")
+NAMED = ("secret", "token", "pass", "pwd", "api", "credential", "signature", "private", "accountkey", "access")
+# With its quotes up to their like: what opens with \" does not close with ". In XML up to the next tag.
+QUOTED = r"(?P<open>\\*[\"']).*?(?=(?<!\\)(?P=open)|$)"
+NO_SECRET = r"(?:true|false|none|null)\.?(?:[\s,;&)}\]<\"']|$)"
+VALUE = rf"(?:{QUOTED}|(?<=[^=]>)[^<\n]+|(?!{NO_SECRET})(?:[^\s\\\"'<>,;&)}}\]]|\\(?!\\*[\"']))+)"
+KEY_BEGINS = r"-----BEGIN[A-Z0-9 ]* PRIVATE KEY(?: BLOCK)?-----"
+SHOWN = rf"\1\g<open>{HIDDEN}"
 # By which letters, in lower case, a rule is worth trying; what it finds; and what stands there then.
 RULES = tuple(
-    (needles, re.compile(pattern, re.IGNORECASE), instead)
+    (needles, re.compile(pattern, re.IGNORECASE | re.MULTILINE), instead)
     for needles, pattern, instead in (
+        ((" private key",), rf"({KEY_BEGINS})(?:(?!-----END)[^\n])+", rf"\1{HIDDEN}"),
         (
             ("ak", "as", "ar", "ai", "ag", "an", "ab", "ac"),
             r"\b(?-i:A(?:K|S|R|I|G|N|B|C)[A-Z]{2})[A-Z0-9]{12,}\b",
             HIDDEN,
         ),
-        (NAMED, rf"({NAME}[\"']?\s*[:=>]+\s*[\"']?)[^\s\"'<>,;&)}}]+", rf"\1{HIDDEN}"),
-        (NAMED, r"(-[\w-]*(?:password|secret|token|passphrase)[\w-]*[\s\"',=]+)[^\s\"',]+", rf"\1{HIDDEN}"),
-        (("@",), r"(://[^/\s:@]+:)[^@\s/]+(?=@)", rf"\1{HIDDEN}"),
+        (("value",), rf"({NAME}(?:</\w+>|\\*[\"'])[\s,]*[<\\\"']*value[\\\"']*\s*[>:=]\s*){VALUE}", SHOWN),
+        (NAMED, rf"({NAME}\\*[\"']?\s*[:=>]+\s*(?:[bru](?=[\"']))?){VALUE}", SHOWN),
+        (NAMED, rf"({NAME}\\*[\"']\s*,\s*(?!\\*[\"']value)){QUOTED}", SHOWN),
+        (NAMED, rf"(\(\s*[\w.-]{{0,60}}{NAME}\s*,\s*)[^)\n]+", rf"\1{HIDDEN}"),
+        (
+            NAMED,
+            r"(-[\w-]{0,60}(?:password|secret|token|passphrase|(?:api|access|private)-?key)[\w-]{0,60}"
+            rf"\\*[\"']?(?:\s*[,=]\s*|\s+|(?<=[\"'])))(?:{QUOTED}|[^\s\"',]+)",
+            SHOWN,
+        ),
+        # A password may hold @ and /; a port with a path behind it is none.
+        (("@",), r"(://[^/\s:@]*:)(?!\d{1,5}[/,?#])[^\s\"'<>]{1,500}(?=@)", rf"\1{HIDDEN}"),
+        (("jdbc:oracle:",), r"(jdbc:oracle:\w+:[^/\s@]+/)\S+(?=@)", rf"\1{HIDDEN}"),
         (("bearer", "basic"), r"\b(bearer|basic)\s+[A-Za-z0-9+/_.~=-]{8,}", rf"\1 {HIDDEN}"),
         (("eyj",), r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?", HIDDEN),
         (("iqoj", "fwog", "fqog"), r"\b(?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=]{40,}", HIDDEN),  # how session tokens begin
+        (
+            ("gh", "github_pat_", "glpat-", "xox", "xapp-", "dapi", "sk", "rk_", "aiza", "npm_", "pypi-", "hf_", "sg."),
+            r"\b(?-i:gh[pousr]_\w{10,}|github_pat_\w{10,}|glpat-[\w-]{10,}|(?:xox[a-z]|xapp)-[\w-]{10,}"
+            r"|dapi[0-9a-f]{32}|sk-[\w-]{20,}|[sr]k_(?:live|test)_\w{10,}|AIza[\w-]{30,}|npm_\w{30,}|pypi-[\w-]{40,}"
+            r"|hf_\w{30,}|SG\.[\w-]{16,}\.[\w-]{16,})",
+            HIDDEN,
+        ),
+        (("hooks.slack.com",), r"(hooks\.slack\.com/[a-z]+/)[\w/]+", rf"\1{HIDDEN}"),
+        (("sig=",), r"([?&]sig=)[^\s&\"']+", rf"\1{HIDDEN}"),
         (("arn:",), r"(arn:aws[\w-]*:[\w-]*:[\w-]*:)\d{12}(?!\d)", rf"\1{HIDDEN}"),
         (("aws-logs-",), r"(aws-logs-)\d{12}(?!\d)", rf"\1{HIDDEN}"),
         ((".dkr.ecr.",), r"\b\d{12}(?=\.dkr\.ecr\.)", HIDDEN),
@@ -35,6 +62,14 @@ RULES = tuple(
     )
 )
 LONE_SECRET = re.compile(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+KEY_BEGUN = re.compile(rf"{KEY_BEGINS}(?!.*-----END)")
+# A line of a key: base64, with what a logger or a quotation has put around it; or a header of the key's own.
+KEY_LINE = re.compile(
+    r"\W{0,60}(?:(?:\S+\s+){1,20}(?=[A-Za-z0-9+/=]{16}))?[A-Za-z0-9+/=]*(?:\\[nr])*[\s\"',+|]{0,60}"
+    r"|\W{0,60}(?:Proc-Type|DEK-Info|Version|Comment): .*"
+)
+NAME_ALONE = re.compile(rf"<name>[^<]{{0,200}}{NAME}[^<]{{0,200}}</name>\s*", re.IGNORECASE)
+VALUE_ALONE = re.compile(r"(\s*<value>)[^<]+", re.IGNORECASE)
 KINDS = tuple(re.compile(kind) for kind in ("[A-Z]", "[a-z]", "[0-9]"))
 
 
@@ -50,3 +85,20 @@ def masked(text: str) -> str:
 def _lone(found: re.Match[str]) -> str:
     """Return what stands for forty characters: a secret access key has letters of both cases, and digits."""
     return HIDDEN if all(kind.search(found[0]) for kind in KINDS) else found[0]
+
+
+class AcrossLines:
+    """Hides, one line for each line, what only the lines before show to be secret; the rest is masked()'s."""
+
+    def __init__(self) -> None:
+        self._in_key = self._behind_name = False
+
+    def __call__(self, line: str) -> str:
+        """Return the next line of the log, or what stands for it."""
+        if self._behind_name:
+            line = VALUE_ALONE.sub(rf"\1{HIDDEN}", line)
+        self._behind_name = line.rstrip().endswith("</name>") and bool(NAME_ALONE.search(line))
+        if self._in_key and "-----END" not in line and KEY_LINE.fullmatch(line):
+            return HIDDEN if line.strip() else line
+        self._in_key = "PRIVATE KEY" in line and bool(KEY_BEGUN.search(line))
+        return line

@@ -8,7 +8,7 @@ from typing import Any
 
 from framework import aws
 from framework.emr.api import ask
-from framework.emr.logs.mask import masked
+from framework.emr.logs.mask import AcrossLines, masked
 from framework.errors import AwsRefusedError
 
 CHUNK = 1 << 20
@@ -64,6 +64,13 @@ def text(s3: Any, log: Log, *, skip: int = 0) -> Iterator[bytes]:
         raise AwsRefusedError("GetObject", aws.code(error), masked(aws.reason(error))) from error
     finally:
         body.close()
+
+
+def log_lines(s3: Any, log: Log) -> Iterator[str]:
+    """Give a log's lines, without what is secret only because of the line before. Raises AwsRefusedError."""
+    hide = AcrossLines()
+    for line in lines(text(s3, log)):
+        yield hide(line)
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from framework.emr.logs.cause import Cause, cause_of, is_theirs
 from framework.emr.logs.faults import Fault, recognise
 from framework.emr.logs.mask import masked
 from framework.emr.logs.places import StepLogs, described, step_logs, streams
-from framework.emr.logs.read import Log, lines, text
+from framework.emr.logs.read import Log, log_lines
 from framework.errors import AwsRefusedError, NoLogUriError
 
 EXECUTORS = 20  # of those that wrote last: what is not in their logs is not likely in the rest
@@ -95,7 +95,7 @@ def _likeliest(s3: Any, logs: Iterable[Log]) -> Found | None:
     """Return the likeliest cause in logs that belong together; where Spark was, any of them may say."""
     found, spark = None, ""
     for log in logs:
-        cause = cause_of(lines(text(s3, log)))
+        cause = cause_of(log_lines(s3, log))
         if cause is not None:
             spark = spark or cause.spark
             found = _likelier(found, Found(cause, log))
@@ -110,7 +110,7 @@ def _likelier(first: Found | None, second: Found | None) -> Found | None:
 
 def _with_last_lines(s3: Any, report: StepReport, logs: StepLogs) -> StepReport:
     for log in (*reversed(logs.driver), *logs.named("stderr", "stdout", "controller")):
-        if last := deque(lines(text(s3, log)), LAST_LINES):
+        if last := deque(log_lines(s3, log), LAST_LINES):
             return replace(report, last=tuple(last), last_log=log)
     return report
 
