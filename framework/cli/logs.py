@@ -1,5 +1,7 @@
 """`lakegate logs STEP`: what a step has written, from S3."""
 
+import os
+import shlex
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -38,6 +40,8 @@ def print_logs(
     from framework.emr.logs.places import step_logs
     from framework.emr.logs.read import log_lines
 
+    if driver and executor is not None:
+        raise typer.BadParameter("--driver and --executor name two logs: say one of them")
     if not step.startswith("s-"):
         raise NeitherStepNorClusterError(step)
     settings, emr, s3 = clients(environment, overrides)
@@ -45,7 +49,9 @@ def print_logs(
     wanted = [stream for stream, is_wanted in (("stderr", stderr), ("stdout", stdout)) if is_wanted]
     there = step_logs(emr, s3, chosen, step)
     if follow:
-        _follow(emr, s3, there, wanted, driver=driver, executor=executor)
+        state = _follow(emr, s3, there, wanted, driver=driver, executor=executor)
+        why = f" `lakegate why {step}{same_place(chosen, environment, overrides)}` says why."
+        _say(masked(f"Step {step} is {state}." + (why if state == "FAILED" else "")))
         return
     logs, what = _chosen(there, wanted, driver=driver, executor=executor)
     if not logs:
@@ -75,6 +81,13 @@ def the_cluster(emr: Any, settings: "Settings", named: str | None) -> str:
     return named or cluster_id(emr, settings.emr)
 
 
+def same_place(cluster: str, environment: str, overrides: Sequence[str]) -> str:
+    """Return the options with which another command asks the same cluster of the same account, to be printed."""
+    env = ["--env", environment] if environment != os.environ.get("LAKEGATE_ENV", "local") else []
+    options = ["--cluster", cluster, *env, *(part for each in overrides for part in ("--set", each))]
+    return " " + shlex.join(options)
+
+
 def _chosen(
     there: "StepLogs", wanted: Sequence[str], *, driver: bool, executor: int | None
 ) -> "tuple[tuple[Log, ...], str]":
@@ -92,7 +105,8 @@ def _chosen(
     return tuple(log for log in logs if not wanted or log.stream in wanted), what
 
 
-def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driver: bool, executor: int | None) -> None:
+def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driver: bool, executor: int | None) -> str:
+    """Print what comes until the step has ended, and return the state that it ended in."""
     from framework.emr.logs.follow import followed
     from framework.emr.logs.mask import AcrossLines, masked
     from framework.emr.logs.places import ENDED, StepLogs, described
@@ -118,11 +132,7 @@ def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driv
             _say(f"==> {masked(log.address)} <==")
             current = log.address
         typer.echo(masked(hidden[log.address](line)))
-    state = described(emr, there.cluster, there.step["Id"])["Status"]["State"]
-    _say(
-        f"Step {there.step['Id']} is {state}."
-        + (f" `lakegate why {there.step['Id']}` says why." if state == "FAILED" else "")
-    )
+    return str(described(emr, there.cluster, there.step["Id"])["Status"]["State"])
 
 
 def _say(text: str) -> None:

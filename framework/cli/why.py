@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from framework.cli.logs import clients, the_cluster
+from framework.cli.logs import clients, same_place, the_cluster
 from framework.errors import NeitherStepNorClusterError
 
 if TYPE_CHECKING:
@@ -24,14 +24,15 @@ def print_why(target: str, environment: str, overrides: Sequence[str], *, cluste
         raise NeitherStepNorClusterError(target)
     settings, emr, s3 = clients(environment, overrides)
     if target.startswith("j-"):
-        said = _of_cluster(why_cluster(emr, s3, target))
+        said = _of_cluster(why_cluster(emr, s3, target), same_place(target, environment, overrides))
     else:
-        said = _of_step(why_step(emr, s3, the_cluster(emr, settings, cluster), target))
+        chosen = the_cluster(emr, settings, cluster)
+        said = _of_step(why_step(emr, s3, chosen, target), same_place(chosen, environment, overrides))
     for line in said:
         typer.echo(masked(line))
 
 
-def _of_step(report: "StepReport") -> Iterable[str]:
+def _of_step(report: "StepReport", place: str) -> Iterable[str]:
     step = report.step
     yield f"Step {step['Id']} ({step.get('Name', '')}) is {report.state}."
     details = report.details
@@ -59,7 +60,7 @@ def _of_step(report: "StepReport") -> Iterable[str]:
     if report.unreadable:
         yield f"The logs cannot be read: {report.unreadable}"
     yield from _quoted(report.found, report.last, report.last_log)
-    yield from _rest(report)
+    yield from _rest(report, place)
 
 
 def _cause(found: "Found") -> Iterable[str]:
@@ -91,10 +92,10 @@ def _quoted(found: "Found | None", last: Sequence[str], log: "Log | None") -> It
             yield f"  {line}"
 
 
-def _rest(report: "StepReport") -> Iterable[str]:
+def _rest(report: "StepReport", place: str) -> Iterable[str]:
     if report.looked:
         yield ""
-        yield f"All of it: `lakegate logs {report.step['Id']}`, or in {', '.join(report.looked)}"
+        yield f"All of it: `lakegate logs {report.step['Id']}{place}`, or in {', '.join(report.looked)}"
 
 
 def _why_not(report: "StepReport") -> str:
@@ -106,7 +107,7 @@ def _why_not(report: "StepReport") -> str:
     return f" There are no logs yet in {', '.join(report.looked)}; EMR uploads them every five minutes."
 
 
-def _of_cluster(report: "ClusterReport") -> Iterable[str]:
+def _of_cluster(report: "ClusterReport", place: str) -> Iterable[str]:
     from framework.emr.logs.cluster_end import ACTIVE
 
     cluster = report.cluster
@@ -135,4 +136,4 @@ def _of_cluster(report: "ClusterReport") -> Iterable[str]:
         yield f"There are no logs of the nodes yet in {', '.join(report.looked)}; EMR uploads them every five minutes."
     if report.step:
         yield ""
-        yield from _of_step(report.step)
+        yield from _of_step(report.step, place)

@@ -111,10 +111,13 @@ class StepLogs:
         return ()
 
     def executor(self, number: int) -> tuple[Log, ...]:
-        """Return what an executor has written; the driver's log says which container it is, else the next number's."""
-        name = self._launched().get(number)
+        """Return what an executor has written: in the container that the driver's log names.
+
+        Where that log names none at all, it is most often the container of the next number.
+        """
+        launched = self._launched()
         for container in self.containers:
-            if container.id == name or (name is None and container.number == number + 1):
+            if container.id == launched.get(number) or (not launched and container.number == number + 1):
                 return streams(container.logs)
         return ()
 

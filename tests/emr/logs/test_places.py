@@ -50,13 +50,30 @@ def test_the_driver_s_log_is_printed_whose_lines_end_with_what_the_program_said(
         (("--stdout", "--stderr"), YARN_CLIENT + "of the step\n"),
         (("--driver", "--stdout"), "driver's stdout\n"),
         (("--executor", "1"), "fourth's stderr\nfourth\n"),  # as the driver's log says
-        (("--executor", "2"), "third's stderr\nthird\n"),  # of which it says nothing
-        (("--executor", "2", "--stdout"), "third\n"),
+        (("--executor", "1", "--stdout"), "fourth\n"),
     ],
     ids=" ".join,
 )
 def test_what_is_asked_for_is_printed(emr: Emr, arguments: tuple[str, ...], printed: str) -> None:
     assert of(emr, *arguments).out == printed
+
+
+@pytest.mark.parametrize("number", ["2", "3"])
+def test_of_an_executor_that_the_driver_s_log_does_not_name_no_other_s_log_is_printed(emr: Emr, number: str) -> None:
+    said = of(emr, "--executor", number)
+    assert (said.code, said.out, type(said.error)) == (1, "", LogsMissingError)
+    assert f"There is no log of executor {number} yet" in said.err
+
+
+def test_where_the_driver_s_log_names_no_container_an_executor_s_is_the_next_number_s(emr: Emr) -> None:
+    emr.put_container(1, stderr="26/11/21 19:22:05 INFO SparkContext: Running Spark\n")
+    assert of(emr, "--executor", "2").out == "third's stderr\nthird\n"
+
+
+def test_driver_and_executor_exclude_each_other(emr: Emr) -> None:
+    said = of(emr, "--driver", "--executor", "1")
+    assert (said.code, said.out) == (2, "")
+    assert "--driver and --executor" in said.err
 
 
 def test_in_client_mode_the_driver_s_log_is_the_step_s(bucket: Bucket) -> None:
@@ -185,4 +202,4 @@ def test_following_says_that_nothing_is_there_yet_and_prints_what_comes(
     assert said.out == "first\nsecond\n"
     assert said.err.count("There is no log of the driver yet") == 1
     assert "EMR uploads logs every five minutes." in said.err
-    assert said.err.endswith(f"Step {STEP} is FAILED. `lakegate why {STEP}` says why.\n")
+    assert said.err.endswith(f"Step {STEP} is FAILED. `lakegate why {STEP} --cluster {CLUSTER}` says why.\n")

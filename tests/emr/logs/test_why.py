@@ -305,7 +305,7 @@ def test_where_it_was_read_is_said_with_object_and_lines(bucket: Bucket) -> None
     container = "container_1763710000000_0001_01_000001"
     assert f"s3://test-why/where/{CLUSTER}/containers/{APPLICATION}/{container}/stdout.gz, lines 5 to 9:\n" in said
     assert "      6    1 row(s) break: amount >= 0\n" in said
-    assert f"`lakegate logs {STEP}`, or in s3://test-why/where/{CLUSTER}/steps/{STEP}/" in said
+    assert f"`lakegate logs {STEP} --cluster {CLUSTER}`, or in s3://test-why/where/{CLUSTER}/steps/{STEP}/" in said
 
 
 def test_in_client_mode_the_driver_is_the_process_of_the_step(bucket: Bucket) -> None:
@@ -629,6 +629,25 @@ def test_the_cluster_of_the_settings_is_asked(bucket: Bucket) -> None:
     emr = Emr(bucket, prefix="settings")
     emr.put_failure("table")
     assert "TABLE_OR_VIEW_NOT_FOUND" in emr.run("why", STEP, "--set", f"emr.cluster_id={CLUSTER}").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rest"),
+    [
+        (("--cluster", CLUSTER), f"--cluster {CLUSTER}"),
+        (("--set", f"emr.cluster_id={CLUSTER}"), f"--cluster {CLUSTER} --set emr.cluster_id={CLUSTER}"),
+        (
+            ("--cluster", CLUSTER, "--env", "local", "--set", "aws.region=eu-west-1", "--set", "lake.root=a b"),
+            f"--cluster {CLUSTER} --env local --set aws.region=eu-west-1 --set 'lake.root=a b'",
+        ),
+    ],
+)
+def test_what_is_printed_to_be_typed_next_asks_the_same_cluster(
+    bucket: Bucket, arguments: tuple[str, ...], rest: str
+) -> None:
+    emr = Emr(bucket, prefix="next")
+    emr.put_failure("table")
+    assert f"\nAll of it: `lakegate logs {STEP} {rest}`, or in s3://" in emr.run("why", STEP, *arguments).out
 
 
 def test_unknown_steps_and_clusters_are_errors(bucket: Bucket) -> None:
