@@ -117,12 +117,14 @@ def _of_cluster(report: "ClusterReport", place: str) -> Iterable[str]:
     yield from (f"  {detail}" for detail in report.details)
     yield from (f"  {node}" for node in report.nodes)
     yield ""
-    if report.ending:
-        yield f"Probable cause: {report.ending.name}"
-        yield f"What to do: {report.ending.advice}"
+    if report.pending:
+        yield f"It has not ended. Pending: {'; '.join(report.pending)}."
     elif report.state in ACTIVE:
         yield "It has not ended, and EMR names no failure."
-    else:
+    if report.ending:
+        yield ("Held up by: " if report.state in ACTIVE else "Probable cause: ") + report.ending.name
+        yield f"What to do: {report.ending.advice}"
+    elif report.state not in ACTIVE:
         yield "No cause is to be seen."
     if report.found:
         yield ""

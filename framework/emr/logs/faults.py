@@ -59,7 +59,7 @@ FAULTS = (
     Fault(
         "Delta's storage jar missing",
         r"NoClassDefFoundError: io/delta/storage|ClassNotFoundException: io\.delta\.storage",
-        "delta-spark.jar is there without delta-storage.jar. Give both, of the same version: --jars "
+        "delta-spark.jar is there without delta-storage.jar. `lakegate submit` gives both; by hand: --jars "
         + DELTA_JARS
         + ".",
     ),
@@ -126,13 +126,14 @@ FAULTS = (
     Fault(
         "jars that do not fit together",
         r"NoSuchMethodError|NoSuchFieldError|IncompatibleClassChangeError|AbstractMethodError",
-        "A jar of the job hides one of Spark's own with another version. Take it out of --jars, spark.packages or "
-        "extraClassPath, or exclude it: spark.package_excludes.",
+        "A jar of the job hides one of Spark's own with another version. Take it out of emr.conf (spark.jars.packages, "
+        "extraClassPath), or exclude it there: spark.jars.excludes; in a step written by hand, out of --jars.",
     ),
     Fault(
         "class missing",
         r"ClassNotFoundException: |NoClassDefFoundError: |No suitable driver|has no JDBC driver",
-        "A jar is missing on the class path. Name it in spark.packages, or give it with --jars.",
+        "A jar is missing on the class path. For a job on a cluster name it in emr.conf, as spark.jars.packages = "
+        '"group:artifact:version": spark-submit fetches it from Maven. In a step written by hand, give it with --jars.',
     ),
     # memory
     Fault(

@@ -1,11 +1,13 @@
 """Messages and codes are those that EMR is known to give; the clusters are composed."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
 import pytest
 
-from framework.emr.logs.cluster_end import ENDINGS
+from framework.config.nodes import SpotSettings
+from framework.emr.logs.endings import ENDINGS
 from framework.errors import UnknownClusterError
 from tests.emr.amazon import refusal
 from tests.emr.laid_out import CLUSTER, FAILURES, STEP, YARN_CLIENT, Emr
@@ -79,7 +81,7 @@ CASES = [
         "INSTANCE_FLEET_TIMEOUT",
         "The fleet CORE could not be provisioned in time.",
         "fleet timed out",
-        'timeout_action = "SWITCH_TO_ON_DEMAND"',
+        'on_timeout = "SWITCH_TO_ON_DEMAND"',
     ),
     (
         "INSTANCE_FLEET_TIMEOUT",
@@ -159,6 +161,12 @@ def test_the_node_and_the_action_may_stand_in_the_details(bucket: Bucket) -> Non
     assert "of another node" not in said
 
 
+def test_a_bootstrap_action_that_failed_in_other_words_is_shown_too(bucket: Bucket) -> None:
+    emr = ended(bucket, "BOOTSTRAP_FAILURE", f"bootstrap action 1 on {PRIMARY} timed out", prefix="timed-out")
+    emr.put(f"node/{PRIMARY}/bootstrap-actions/1/stderr.gz", "still waiting\n")
+    assert "ends with:\n  still waiting\n" in emr.run("why", CLUSTER).out
+
+
 def test_logs_of_nodes_that_are_not_there_yet_are_said_to_come(bucket: Bucket) -> None:
     said = ended(bucket, "BOOTSTRAP_FAILURE", NON_ZERO, prefix="no-logs").run("why", CLUSTER).out
     assert f"There are no logs of the nodes yet in s3://test-cluster-end/no-logs/{CLUSTER}/node/{PRIMARY}/" in said
@@ -212,14 +220,155 @@ def test_what_groups_and_lost_nodes_say_is_shown_and_counts(bucket: Bucket) -> N
     assert "\nProbable cause: spot instance taken back\n" in said
 
 
-def test_a_cluster_that_does_not_come_up_is_asked_for_its_fleets(bucket: Bucket) -> None:
-    message = "Unable to provision: there is not enough capacity. InsufficientInstanceCapacity"
-    reason = {"Code": "INSTANCE_FAILURE", "Message": message}
-    fleets = [{"InstanceFleetType": "CORE", "Status": {"State": "PROVISIONING", "StateChangeReason": reason}}]
+SPOT = {"StateChangeReason": {"Code": "INSTANCE_FAILURE", "Message": "Server.SpotInstanceTermination: reclaimed"}}
+RECLAIMED = {"Ec2InstanceId": "i-0aaaaaaaaaaaaaaaa", "InstanceType": "m8g.xlarge", "Status": SPOT}
+NO_CAPACITY = "Unable to provision: there is not enough capacity. InsufficientInstanceCapacity"
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("USER_REQUEST", "somebody ended it"),
+        ("ALL_STEPS_COMPLETED", "done"),
+        ("STEP_FAILURE", "step failed"),
+        ("VALIDATION_ERROR", "request refused"),
+        ("INTERNAL_ERROR", "EMR failed"),
+        ("INSTANCE_FLEET_TIMEOUT", "fleet timed out"),
+    ],
+)
+def test_a_node_that_was_lost_does_not_hide_what_ended_the_cluster(bucket: Bucket, code: str, cause: str) -> None:
+    said = ended(bucket, code, "It ended.", instances=[RECLAIMED]).run("why", CLUSTER).out
+    assert "  i-0aaaaaaaaaaaaaaaa (m8g.xlarge): Server.SpotInstanceTermination: reclaimed\n" in said
+    assert f"\nProbable cause: {cause}\n" in said
+
+
+def test_a_user_s_request_counts_whatever_a_group_lacked(bucket: Bucket) -> None:
+    group = {"InstanceGroupType": "TASK", "Status": {"StateChangeReason": {"Message": NO_CAPACITY}}}
+    said = ended(bucket, "USER_REQUEST", "Terminated by user request", groups=[group]).run("why", CLUSTER).out
+    assert "\nProbable cause: somebody ended it\n" in said
+
+
+def test_what_a_group_lacked_explains_a_refusal_that_names_no_reason(bucket: Bucket) -> None:
+    group = {"InstanceGroupType": "CORE", "Status": {"StateChangeReason": {"Message": NO_CAPACITY}}}
+    said = ended(bucket, "VALIDATION_ERROR", "The request failed.", groups=[group]).run("why", CLUSTER).out
+    assert "\nProbable cause: no capacity\n" in said
+
+
+def test_a_task_node_that_was_taken_back_ends_no_cluster(bucket: Bucket) -> None:
+    groups = [{"Id": "ig-TASK", "InstanceGroupType": "TASK", "Status": {"State": "ENDED"}}]
+    nodes = [{**RECLAIMED, "InstanceGroupId": "ig-TASK"}]
+    emr = ended(bucket, "INSTANCE_FAILURE", "The master failed.", groups=groups, instances=nodes)
+    assert "\nProbable cause: node lost\n" in emr.run("why", CLUSTER).out
+
+
+def test_a_node_that_was_lost_days_before_has_not_ended_the_cluster(bucket: Bucket) -> None:
+    lost = {**RECLAIMED, "Status": {**SPOT, "Timeline": {"EndDateTime": datetime(2026, 11, 1, tzinfo=UTC)}}}
+    emr = ended(bucket, "INSTANCE_FAILURE", "The master failed.", instances=[lost])
+    assert "\nProbable cause: spot instance taken back\n" in emr.run("why", CLUSTER).out
+    emr.cluster["Status"]["Timeline"] = {"EndDateTime": datetime(2026, 11, 4, tzinfo=UTC)}
+    assert "\nProbable cause: node lost\n" in emr.run("why", CLUSTER).out
+
+
+def test_of_many_lost_nodes_those_that_were_lost_last_are_shown(bucket: Bucket) -> None:
+    nodes = [
+        {
+            "Ec2InstanceId": f"i-0aaaaaaaaaaaaaa{n:02}",
+            "Status": {**SPOT, "Timeline": {"EndDateTime": datetime(2026, 11, 1 + n, tzinfo=UTC)}},
+        }
+        for n in range(20)
+    ]
+    said = ended(bucket, "INSTANCE_FAILURE", "Core nodes lost", instances=nodes).run("why", CLUSTER).out
+    assert [line[2:21] for line in said.splitlines() if line.startswith("  i-")] == [
+        f"i-0aaaaaaaaaaaaaa{n}" for n in (19, 18, 17, 16, 15)
+    ]
+
+
+@pytest.mark.parametrize("state", ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"])
+def test_a_cluster_that_is_active_has_no_cause_of_an_end(bucket: Bucket, state: str) -> None:
+    said = ended(bucket, state=state, instances=[RECLAIMED]).run("why", CLUSTER).out
+    assert f"is {state}.\n" in said
+    assert "It has not ended, and EMR names no failure." in said
+    assert "Probable cause" not in said
+
+
+def test_of_an_active_cluster_it_is_said_what_is_pending_and_what_holds_it_up(bucket: Bucket) -> None:
+    reason = {"Code": "INSTANCE_FAILURE", "Message": NO_CAPACITY}
+    fleets = [
+        {
+            "InstanceFleetType": "MASTER",
+            "Status": {"State": "RUNNING"},
+            "TargetOnDemandCapacity": 1,
+            "ProvisionedOnDemandCapacity": 1,
+        },
+        {
+            "InstanceFleetType": "CORE",
+            "Status": {"State": "PROVISIONING", "StateChangeReason": reason},
+            "TargetOnDemandCapacity": 2,
+            "TargetSpotCapacity": 4,
+            "ProvisionedOnDemandCapacity": 1,
+        },
+    ]
 
     said = ended(bucket, state="STARTING", groups=fleets, InstanceCollectionType="INSTANCE_FLEET").run("why", CLUSTER)
 
-    assert f"is STARTING.\n  core nodes: {message}\n\nProbable cause: no capacity\n" in said.out
+    assert (
+        f"is STARTING.\n  core nodes: {NO_CAPACITY}\n\nIt has not ended. Pending: core nodes are PROVISIONING, 1 of 6 "
+        "units are there.\nHeld up by: no capacity\nWhat to do: EC2 has no such instances" in said.out
+    )
+
+
+def test_a_group_that_resizes_is_pending(bucket: Bucket) -> None:
+    group = {
+        "InstanceGroupType": "TASK",
+        "Status": {"State": "RESIZING"},
+        "RequestedInstanceCount": 5,
+        "RunningInstanceCount": 2,
+    }
+    said = ended(bucket, state="RUNNING", groups=[group]).run("why", CLUSTER).out
+    assert "\nIt has not ended. Pending: task nodes are RESIZING, 2 of 5 instances are there.\n" in said
+
+
+def test_what_may_not_be_asked_of_the_nodes_hides_nothing_of_the_cluster(bucket: Bucket) -> None:
+    emr = ended(bucket, "USER_REQUEST", "Terminated by user request")
+    emr.answers["list_instances"] = [refusal("ListInstances", "AccessDeniedException", "not you")]
+    said = emr.run("why", CLUSTER)
+    assert said.code == 0, said.err
+    assert "\nProbable cause: somebody ended it\n" in said.out
+    assert "ListInstances: AccessDeniedException" in said.out
+
+
+def test_the_step_that_took_the_cluster_along_is_the_one_that_was_to_do_so(bucket: Bucket) -> None:
+    emr = ended(bucket, "STEP_FAILURE", "Shut down as step failed", prefix="which-step")
+    emr.answers["list_steps"] = [
+        {
+            "Steps": [
+                {"Id": "s-LATER", "ActionOnFailure": "CONTINUE", "Status": {"State": "FAILED"}},
+                {"Id": STEP, "ActionOnFailure": "TERMINATE_CLUSTER", "Status": {"State": "FAILED"}},
+            ]
+        }
+    ]
+    said = emr.run("why", CLUSTER)
+    assert said.code == 0, said.err
+    assert f"\nStep {STEP} (orders) is FAILED.\n" in said.out
+
+
+def test_advice_names_a_setting_that_is_there(bucket: Bucket) -> None:
+    said = ended(bucket, "INSTANCE_FLEET_TIMEOUT", "Not in time.").run("why", CLUSTER).out
+    assert 'on_timeout = "SWITCH_TO_ON_DEMAND"' in said
+    assert "on_timeout" in SpotSettings.model_fields
+    assert "timeout_action" not in said
+
+
+def test_where_applications_did_not_start_the_log_of_that_is_read(bucket: Bucket) -> None:
+    message = f"On the master instance ({PRIMARY}), application provisioning failed"
+    emr = ended(bucket, "BOOTSTRAP_FAILURE", message, prefix="provision")
+    emr.put(f"node/{PRIMARY}/bootstrap-actions/1/stderr.gz", "went well\n")
+    emr.put(f"node/{PRIMARY}/provision-node/apps-phase/0/x/puppet.log.gz", "(err): Could not start hive-server2\n")
+
+    said = emr.run("why", CLUSTER).out
+
+    assert "/puppet.log.gz ends with:\n  (err): Could not start hive-server2\n" in said
+    assert "went well" not in said
 
 
 def test_of_a_cluster_that_is_well_nothing_is_said(bucket: Bucket) -> None:

@@ -1,6 +1,13 @@
-import pytest
+import re
+from typing import Any
 
-from framework.emr.logs.faults import FAULTS, recognise
+import pytest
+from typer.main import get_command
+
+from framework.cli.app import app
+from framework.config import Settings
+from framework.emr.logs.endings import ENDINGS, Ending
+from framework.emr.logs.faults import FAULTS, Fault, recognise
 
 # Words that no job here can be made to say, as their sources have them: YARN, Glue, EMR's S3 connector, Spark 3.5.
 SAID = {
@@ -59,3 +66,20 @@ def test_of_two_faults_the_one_that_led_to_the_other_is_taken() -> None:
 def test_each_fault_has_a_name_of_its_own_and_an_advice() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert all(fault.advice.endswith(".") for fault in FAULTS)
+
+
+@pytest.mark.parametrize("name", ["class missing", "jars that do not fit together", "Delta's storage jar missing"])
+def test_an_option_that_submit_does_not_have_is_advised_only_to_whoever_calls_spark_submit(name: str) -> None:
+    advice = next(fault.advice for fault in FAULTS if fault.name == name)
+    before, _, _ = advice.partition("--jars")
+    assert "--jars" not in advice or "by hand" in before
+
+
+@pytest.mark.parametrize("one", [*FAULTS, *ENDINGS], ids=lambda one: one.name)
+def test_commands_and_settings_that_are_advised_are_there(one: Fault | Ending) -> None:
+    verbs = get_command(app).commands  # type: ignore[attr-defined]
+    assert set(re.findall(r"`lakegate (\w+)", one.advice)) <= set(verbs)
+    for name in re.findall(r"\b(?:emr|aws|lake|landing|catalog)\.[a-z_]+", one.advice):
+        section: Any = Settings
+        for part in name.split("."):
+            section = section.model_fields[part].annotation
