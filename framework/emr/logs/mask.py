@@ -7,13 +7,15 @@ HIDDEN = "****"
 NAME = (
     r"(?:(?:secret|private|account)[_. -]?(?:access[_. -]?)?key|(?:session|security|access|auth)[_. -]?token"
     r"|[a-z0-9][_.-]token|api[_. -]?key|password|passwd|passphrase|pwd|credential|secret|signature"
-    r"|secrets__\w{1,60})[\w.-]{0,60}"
+    r"|(?:token|\bpass)(?=\s*=|\\*[\"']\s*[:=])|secrets__\w{1,60})[\w.-]{0,60}"
 )
 NAMED = ("secret", "token", "pass", "pwd", "api", "credential", "signature", "private", "accountkey", "access")
 # With its quotes up to their like: what opens with \" does not close with ". In XML up to the next tag.
-QUOTED = r"(?P<open>\\*[\"']).*?(?=(?<!\\)(?P=open)|$)"
+QUOTED = r"(?P<open>\\*(?:\"\"\"|'''|[\"'])).*?(?=(?<!\\)(?P=open)|$)"
 NO_SECRET = r"(?:true|false|none|null)\.?(?:[\s,;&)}\]<\"']|$)"
-VALUE = rf"(?:{QUOTED}|(?<=[^=]>)[^<\n]+|(?!{NO_SECRET})(?:[^\s\\\"'<>,;&)}}\]]|\\(?!\\*[\"']))+)"
+VALUE = (
+    rf"(?:{QUOTED}|(?<=[^=-]>)(?:<!\[CDATA\[.*?\]\]>|[^<\n]+)|(?!{NO_SECRET})(?:[^\s\\\"'<>,;&)}}\]]|\\(?!\\*[\"']))+)"
+)
 KEY_BEGINS = r"-----BEGIN[A-Z0-9 ]* PRIVATE KEY(?: BLOCK)?-----"
 SHOWN = rf"\1\g<open>{HIDDEN}"
 # By which letters, in lower case, a rule is worth trying; what it finds; and what stands there then.
@@ -26,8 +28,10 @@ RULES = tuple(
             r"\b(?-i:A(?:K|S|R|I|G|N|B|C)[A-Z]{2})[A-Z0-9]{12,}\b",
             HIDDEN,
         ),
-        (("value",), rf"({NAME}(?:</\w+>|\\*[\"'])[\s,]*[<\\\"']*value[\\\"']*\s*[>:=]\s*){VALUE}", SHOWN),
-        (NAMED, rf"({NAME}\\*[\"']?\s*[:=>]+\s*(?:[bru](?=[\"']))?){VALUE}", SHOWN),
+        (("value",), rf"({NAME}(?:</\w+>|\\*[\"'])[\s,:{{]*[<\\\"']*value[\\\"']*\s*[>:=]\s*){VALUE}", SHOWN),
+        # The whole of a line is a variable, or a property: a comma is of the value.
+        (NAMED, rf"^(\s*(?:export\s+)?[\w.-]{{0,60}}{NAME}=)(?!{NO_SECRET})[^\s\\\"']+(?=\s*$)", rf"\1{HIDDEN}"),
+        (NAMED, rf"({NAME}\\*[\"']?\s*(?:->|[:=>]+)\s*(?:[\[{{(]\s*)*(?:[bru](?=[\"']))?){VALUE}", SHOWN),
         (NAMED, rf"({NAME}\\*[\"']\s*,\s*(?!\\*[\"']value)){QUOTED}", SHOWN),
         (NAMED, rf"(\(\s*[\w.-]{{0,60}}{NAME}\s*,\s*)[^)\n]+", rf"\1{HIDDEN}"),
         (
@@ -36,6 +40,12 @@ RULES = tuple(
             rf"\\*[\"']?(?:\s*[,=]\s*|\s+|(?<=[\"'])))(?:{QUOTED}|[^\s\"',]+)",
             SHOWN,
         ),
+        (("%",), rf"({NAME}(?:%\w\w){{1,6}})[^\s%&\"']+", rf"\1{HIDDEN}"),
+        (("&",), rf"({NAME}(?P<open>&[a-z]+;)\s*[:=]\s*(?P=open)).*?(?=(?P=open)|$)", rf"\1{HIDDEN}"),
+        (("identified by",), r"(\bidentified\s+by\s+[\"']?)[^\s\"';]+", rf"\1{HIDDEN}"),
+        (("cookie",), r"(\bcookie[\"']?\s*:\s*[\"']?)[^\"'\n]+", rf"\1{HIDDEN}"),
+        (("authorization",), r"(\bauthorization[\"']?\s*[:=]\s*[\"']?token\s+)[^\s\"']+", rf"\1{HIDDEN}"),
+        (("curl",), r"(\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[\s=]+[\"']?[^\s:]+:)[^\s\"']+", rf"\1{HIDDEN}"),
         # A password may hold @ and /; a port with a path behind it is none.
         (("@",), r"(://[^/\s:@]*:)(?!\d{1,5}[/,?#])[^\s\"'<>]{1,500}(?=@)", rf"\1{HIDDEN}"),
         (("jdbc:oracle:",), r"(jdbc:oracle:\w+:[^/\s@]+/)\S+(?=@)", rf"\1{HIDDEN}"),

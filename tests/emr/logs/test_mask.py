@@ -54,6 +54,19 @@ PLANTED = {
     "('spark.db.password', 'hunter2x')": "hunter2x",
     "(spark.db.password,hunter2x)": "hunter2x",
     "password=b'hunter2x'": "hunter2x",
+    "Map(password -> hunter2x, user -> x)": "hunter2x",
+    'password="""hunter2x"""': "hunter2x",
+    "<password><![CDATA[hunter2x]]></password>": "hunter2x",
+    '{"password": ["hunter2x", "b"]}': "hunter2x",
+    '{"password": {"value": "hunter2x"}}': "hunter2x",
+    "https://x/?token=hunter2x": "hunter2x",
+    "url=x pass=hunter2x": "hunter2x",
+    "authorization: token hunter2x": "hunter2x",
+    "%22password%22%3A%22hunter2x%22": "hunter2x",
+    "&quot;password&quot;:&quot;hunter2x y&quot;": "hunter2x",
+    "CREATE USER etl IDENTIFIED BY 'hunter2x'": "hunter2x",
+    "Set-Cookie: session=hunter2x": "hunter2x",
+    "curl -s -u etl:hunter2x https://h": "hunter2x",
     r"password=ab\hunter2x": "hunter2x",
     "password=true-hunter2x": "hunter2x",
     "privateKey=MIIEvQIBADANBg": "MIIEvQIBADANBg",
@@ -218,6 +231,10 @@ def test_a_line_of_any_sort_takes_little_time(part: str) -> None:
     begin = time.process_time()
     masked(hide(line))
     assert time.process_time() - begin < 2
+
+
+def test_of_a_variable_that_fills_its_line_all_is_hidden() -> None:
+    assert masked("export DB_PASSWORD=hun,ter&2;x") == "export DB_PASSWORD=****"
 
 
 def test_what_aws_refuses_names_no_account(bucket: Bucket) -> None:
