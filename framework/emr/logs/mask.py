@@ -36,7 +36,7 @@ RULES = tuple(
         (NAMED, rf"(\(\s*[\w.-]{{0,60}}{NAME}\s*,\s*)[^)\n]+", rf"\1{HIDDEN}"),
         (
             NAMED,
-            r"(-[\w-]{0,60}(?:password|secret|token|passphrase|(?:api|access|private)-?key)[\w-]{0,60}"
+            r"((?<!-)-+[\w-]{0,60}(?:password|secret|token|passphrase|(?:api|access|private)-?key)[\w-]{0,60}"
             rf"\\*[\"']?(?:\s*[,=]\s*|\s+|(?<=[\"'])))(?:{QUOTED}|[^\s\"',]+)",
             SHOWN,
         ),
