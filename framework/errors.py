@@ -813,9 +813,10 @@ class AwsRefusedError(EmrError, RuntimeError):
 
     def __init__(self, operation: str, code: str, reason: str) -> None:
         self.operation, self.code, self.reason = operation, code, reason
+        said = ": ".join(filter(None, [code, reason.rstrip(".")]))
         super().__init__(
-            f"AWS did not do {operation}: {': '.join(filter(None, [code, reason]))}. Look at the credentials (`aws sts "
-            "get-caller-identity`), their permissions, the region ([aws] region) and the network."
+            f"AWS did not do {operation}: {said}. Look at the credentials (`aws sts get-caller-identity`), their "
+            "permissions, the region ([aws] region) and the network."
         )
 
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from framework.cli import project
+from framework.cli.clients import client
 from framework.cli.options import confirm
 from framework.cli.start import clock
 from framework.errors import SettingError
@@ -155,16 +156,6 @@ def _settings(environment: str, overrides: Sequence[str]) -> "Settings":
 
     project.find().enter()
     return load(environment, overrides)
-
-
-def client(service: str, settings: "Settings", *, retries: bool = True) -> Any:
-    """Make a client. Raises SettingError where nothing says in which region."""
-    from framework import aws
-
-    try:
-        return aws.client(service, settings.aws, retries=retries)
-    except aws.failures() as error:
-        raise SettingError("aws.region", f"{aws.reason(error)} Set it, or AWS_DEFAULT_REGION.") from None
 
 
 def _advice(settings: "Settings") -> "list[Advice]":

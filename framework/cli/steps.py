@@ -60,11 +60,11 @@ def _row(step: "StepState", now: datetime) -> tuple[str, ...]:
 
 
 def _cluster(environment: str, overrides: Sequence[str]) -> tuple[Any, str]:
-    from framework import aws
+    from framework.cli.clients import client
     from framework.config import load
     from framework.emr.find import cluster_id
 
     project.find().enter()
     settings = load(environment, overrides)
-    emr = aws.client("emr", settings.aws)
+    emr = client("emr", settings)
     return emr, cluster_id(emr, settings.emr)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from framework.cli import project
-from framework.cli.clusters import client
+from framework.cli.clients import client
 from framework.cli.job_command import JobCommands
 from framework.cli.transient import on_transient, print_transient
 from framework.cli.watch import Follow, OnTimeout, Timeout, Wait, watch

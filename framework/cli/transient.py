@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from framework.cli.clusters import MARGIN, client, hidden
+from framework.cli.clients import client
+from framework.cli.clusters import MARGIN, hidden
 from framework.cli.start import clock
 from framework.errors import LostAnswerError, LostClusterError
 
