@@ -1000,7 +1000,8 @@ class ClusterFailedError(EmrError, RuntimeError):
     def __init__(self, cluster: str, state: str, reason: str) -> None:
         self.cluster, self.state, self.reason = cluster, state, reason
         super().__init__(
-            f"Cluster {cluster} is {state}: {reason or 'EMR gives no reason'}. See `lakegate why {cluster}`."
+            f"Cluster {cluster} is {state}: {reason or 'EMR gives no reason'}. See `lakegate why {cluster}` with the "
+            "same --env."
         )
 
 
@@ -1011,7 +1012,7 @@ class ClusterTimeoutError(EmrError, TimeoutError):
         self.cluster, self.state, self.seconds = cluster, state, seconds
         super().__init__(
             f"Cluster {cluster} is still {state} after {seconds:.0f} s. It goes on, and costs: look with `lakegate "
-            f"cluster show {cluster}`, end it with `lakegate cluster terminate {cluster}`."
+            f"cluster show {cluster}`, end it with `lakegate cluster terminate {cluster}`, with the same --env."
         )
 
 
@@ -1022,7 +1023,7 @@ class ClusterProtectedError(EmrError, PermissionError):
         self.cluster = cluster
         super().__init__(
             f"Cluster {cluster} has termination protection, so nothing was ended. Take the protection off and end it "
-            f"with `lakegate cluster terminate {cluster} --unprotect`."
+            f"with `lakegate cluster terminate {cluster} --unprotect` and the same --env."
         )
 
 
@@ -1206,19 +1207,19 @@ class StepTimeoutError(EmrError, TimeoutError):
     def __init__(self, steps: Sequence[str], seconds: float) -> None:
         self.steps, self.seconds = tuple(steps), seconds
         super().__init__(
-            f"{', '.join(steps)} did not end within {seconds:g} s. `lakegate steps` shows what becomes of them; give "
-            "more time with --timeout."
+            f"{', '.join(steps)} did not end within {seconds:g} s. `lakegate steps`, with the same --env and "
+            "--cluster, shows what becomes of them; give more time with --timeout."
         )
 
 
 class StepsFailedError(EmrError, RuntimeError):
     """Steps ended, and not all of them did what they were for."""
 
-    def __init__(self, failed: Mapping[str, str]) -> None:
+    def __init__(self, failed: Mapping[str, str], more: str = "") -> None:
         self.failed = dict(failed)
         listed = "\n".join(f"  {step}: {reason}" for step, reason in failed.items())
         first = next(iter(failed))
-        super().__init__(f"{len(failed)} step(s) did not complete:\n{listed}\nWhy: `lakegate why {first}`.")
+        super().__init__(f"{len(failed)} step(s) did not complete:\n{listed}\nWhy: `lakegate why {first}{more}`.")
 
 
 class ClusterEndedError(EmrError, RuntimeError):
@@ -1228,7 +1229,7 @@ class ClusterEndedError(EmrError, RuntimeError):
         self.cluster, self.state, self.steps = cluster, state, tuple(steps)
         super().__init__(
             f"Cluster {cluster} is {state}{': ' * bool(reason)}{reason}; {', '.join(steps)} did not end before it. "
-            f"Why: `lakegate why {cluster}`."
+            f"Why: `lakegate why {cluster}` with the same --env."
         )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from framework.cli.clients import client
-from framework.cli.clusters import MARGIN, hidden
+from framework.cli.clusters import MARGIN
+from framework.cli.printed import masked, say_commas, say_what_is_masked
 from framework.cli.start import clock
 from framework.errors import LostAnswerError, LostClusterError
 
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 def print_transient(settings: "Settings", made: "Chain", token: str) -> None:
     """Print the call and the command that does the same."""
-    from framework.emr.cluster.request import masked, shown
-    from framework.emr.command import create_cluster, unsaid
+    from framework import aws
+    from framework.emr.cluster import request as requests
+    from framework.emr.command import create_cluster, parted, unsaid
 
-    request = shown(_request(settings, made, token, masked))
-    typer.echo(hidden(json.dumps(request, indent=2, ensure_ascii=False), settings))
+    request = masked(requests.shown(_request(settings, made, token, requests.masked)), settings)
+    typer.echo(json.dumps(request, indent=2, ensure_ascii=False))
     typer.echo("")
-    typer.echo(hidden(create_cluster(request), settings))
+    typer.echo(command := create_cluster(request, aws.region(settings.aws)))
+    say_what_is_masked(command)
+    say_commas(parted(request))
     if left_out := unsaid(request):
         typer.echo(f"The command has no option for {', '.join(left_out)}.", err=True)
 

@@ -42,8 +42,12 @@ def watch(
     follow: bool,
     timeout: float | None,
     on_timeout: Literal["ask", "cancel", "leave"],
+    more: str,
 ) -> None:
-    """Wait for steps. Raises StepsFailedError where one did not complete, StepTimeoutError, ClusterEndedError."""
+    """Wait for steps; `more` is what commands need that are printed, so that they ask the same cluster.
+
+    Raises StepsFailedError where a step did not complete, StepTimeoutError, ClusterEndedError or AwsRefusedError.
+    """
     from framework.emr.pace import Pace
     from framework.emr.steps.wait import wait
 
@@ -57,11 +61,11 @@ def watch(
     try:
         ended = wait(emr, cluster, ids, pace=Pace(), timeout=timeout, observe=observe)
     except (StepTimeoutError, KeyboardInterrupt):
-        _give_up(emr, cluster, [each for each in ids if each not in seen or seen[each].is_active], on_timeout)
+        _give_up(emr, cluster, [each for each in ids if each not in seen or seen[each].is_active], on_timeout, more)
         raise
     failed = {step.id: said(step) for step in ended if step.state != "COMPLETED"}
     if failed:
-        raise StepsFailedError(failed)
+        raise StepsFailedError(failed, more)
     if not follow:
         for step in ended:
             typer.echo(f"{step.id}  {step.name}  {step.state}")
@@ -97,14 +101,14 @@ def cancel_and_say(emr: Any, cluster: str, ids: Sequence[str]) -> bool:
     return len(done) == len(ids) and not any(each.step.is_active for each in done)
 
 
-def _give_up(emr: Any, cluster: str, ids: Sequence[str], on_timeout: str) -> None:
+def _give_up(emr: Any, cluster: str, ids: Sequence[str], on_timeout: str, more: str) -> None:
     named = " ".join(ids)
     if on_timeout == "ask":
         on_timeout = "cancel" if sys.stdin.isatty() and _is_wanted(f"Cancel {named}?") else "leave"
     if on_timeout == "cancel":
         cancel_and_say(emr, cluster, ids)
     else:
-        typer.echo(f"Left as it is: {named}. `lakegate cancel {named}` cancels.")
+        typer.echo(f"Left as it is: {named}. `lakegate cancel {named}{more}` cancels.")
 
 
 def _is_wanted(question: str) -> bool:

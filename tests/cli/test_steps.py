@@ -123,3 +123,10 @@ def test_a_cluster_that_emr_does_not_know_is_said(shop: Path, monkeypatch: pytes
     unknown = refusal("ListSteps", "InvalidRequestException", "Cluster id 'j-1' is not valid.")
     said = call(shop, monkeypatch, Amazon(list_steps=[unknown]), "steps")
     assert (said.code, type(said.error)) == (1, UnknownClusterError)
+
+
+def test_steps_and_cancel_take_the_cluster(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    emr = Amazon(list_steps=[{"Steps": [step(1, "COMPLETED")]}])
+    assert call(shop, monkeypatch, emr, "steps", "--cluster", "j-OTHER").code == 0
+    assert call(shop, monkeypatch, emr, "cancel", "s-1", "--cluster", "j-OTHER").code == 0
+    assert {asked["ClusterId"] for asked in emr.asked("list_steps")} == {"j-OTHER"}

@@ -132,6 +132,13 @@ def wait(emr: Any, cluster: str, *, pace: Pace, timeout: float, observe: Callabl
         interval = min(interval * 1.5, LONGEST)
 
 
+def require_not_over(emr: Any, cluster: str) -> None:
+    """Refuse a cluster that has ended, or ends. Raises ClusterFailedError."""
+    status = ask(emr.describe_cluster, ClusterId=cluster)["Cluster"]["Status"]
+    if status["State"] in OVER:
+        raise ClusterFailedError(cluster, status["State"], reason(status))
+
+
 def reason(status: Mapping[str, Any]) -> str:
     """Return why a cluster is in its state, in EMR's words; empty where it does not say."""
     said = status.get("StateChangeReason", {})

@@ -1,0 +1,12 @@
+"""The commands that output names, so that they ask where the one that printed them asked."""
+
+import shlex
+from collections.abc import Sequence
+
+ASKED = ("aws.", "emr.")
+
+
+def same(environment: str, overrides: Sequence[str], cluster: str | None = None) -> str:
+    """Return the options by which a printed command finds the same account, region and cluster; a space is first."""
+    settings = [word for each in overrides if each.startswith(ASKED) for word in ("--set", each)]
+    return " " + shlex.join(["--env", environment, *settings, *(["--cluster", cluster] if cluster else [])])
