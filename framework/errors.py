@@ -40,7 +40,8 @@ LakegateError
 │   ├── SecurityConfigurationError · TransientClusterError
 │   ├── StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
 │   ├── ClusterStateError · ClusterReleaseError · ClusterArchitectureError · ApplicationMissingError
-│   ├── PreflightError · LostAnswerError · StepTimeoutError · StepsFailedError · ClusterEndedError
+│   ├── PreflightError · LostAnswerError · OtherStepsError · StepTimeoutError · StepsFailedError
+│   ├── ClusterEndedError
 │   ├── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
 │   └── NoLogUriError · LogsMissingError
 └── StageFailedError (1)            anything else that a stage raised
@@ -1198,6 +1199,19 @@ class LostAnswerError(EmrError, ConnectionError):
         super().__init__(
             f"The steps may or may not be on cluster {cluster}: {reason}. Run the same command with "
             f"--submission {token}: it adds them only if they are not there."
+        )
+
+
+class OtherStepsError(EmrError, ValueError):
+    """A submission that is named by its id has other steps than those that are submitted."""
+
+    def __init__(self, cluster: str, token: str, found: Mapping[str, str], wanted: Sequence[str]) -> None:
+        self.cluster, self.token, self.found = cluster, token, tuple(found)
+        there = ", ".join(f"{name!r} ({step})" for step, name in found.items())
+        super().__init__(
+            f"Submission {token} is on cluster {cluster} already, and it has {there}; submitted are "
+            f"{', '.join(map(repr, wanted))}. Nothing was added. Name the same steps in the same order, or leave "
+            "--submission out."
         )
 
 

@@ -143,7 +143,7 @@ def submit(
     emr, cluster, ids = to(
         settings, made, wanted, token, on_failure, needs_bundle=bool(jobs), again=submission is not None
     )
-    for each, work in zip(ids, works, strict=False):
+    for each, work in zip(ids, works, strict=True):
         typer.echo(f"{each}  {work.name}")
     # One that was found by its name is not found so once it has ended.
     more = same(environment, overrides, None if cluster == settings.emr.cluster_id and not transient else cluster)

@@ -51,7 +51,7 @@ def on_transient(
     from framework.emr.cluster.health import console
     from framework.emr.pace import Pace
     from framework.emr.steps.preflight import preflight_transient
-    from framework.emr.steps.submit import look
+    from framework.emr.steps.submit import look, same_steps
     from framework.emr.steps.upload import upload
     from framework.secrets import secret
 
@@ -71,10 +71,11 @@ def on_transient(
             raise LostAnswerError(name, token, error.reason) from error
     typer.echo(f"{found}  {name}: {console(emr.meta.region_name, found)}")
     unlisted = "it is there, and its steps are not listed yet"
-    ids = look(emr, found, token, len(made.requests), clock, Pace(), unlisted)
-    if len(ids) < len(made.requests):
+    names = [step["Name"] for step in made.requests]
+    steps = look(emr, found, token, len(names), clock, Pace(), unlisted)
+    if not steps:
         raise LostAnswerError(found, token, unlisted)
-    return emr, found, ids
+    return emr, found, same_steps(steps, names, found, token, lost="" if again else unlisted)
 
 
 def _request(settings: "Settings", made: "Chain", token: str, secret: Callable[[str], str]) -> dict[str, Any]:
@@ -82,4 +83,4 @@ def _request(settings: "Settings", made: "Chain", token: str, secret: Callable[[
     from framework.emr.steps.step import step_requests
 
     alone = run_job_flow(settings.emr, settings.catalog.kind, secret, token=token)
-    return transient(alone, step_requests(made), settings.emr.runtime_role)
+    return transient(alone, step_requests(made), settings.emr.runtime_role, token=token)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from framework.errors import StepsFailedError, StepTimeoutError
+from framework.errors import AwsRefusedError, EmrError, StepsFailedError, StepTimeoutError
 
 if TYPE_CHECKING:
     from framework.emr.steps.state import StepState
@@ -58,10 +58,16 @@ def watch(
         if follow:
             follow_step(step)
 
+    def active() -> list[str]:
+        return [each for each in ids if each not in seen or seen[each].is_active]
+
     try:
         ended = wait(emr, cluster, ids, pace=Pace(), timeout=timeout, observe=observe)
     except (StepTimeoutError, KeyboardInterrupt):
-        _give_up(emr, cluster, [each for each in ids if each not in seen or seen[each].is_active], on_timeout, more)
+        _give_up(emr, cluster, active(), on_timeout, more)
+        raise
+    except AwsRefusedError:
+        _say_how_to_go_on(active(), "goes on" if len(active()) == 1 else "go on", "cancel", more)
         raise
     failed = {step.id: said(step) for step in ended if step.state != "COMPLETED"}
     if failed:
@@ -106,9 +112,20 @@ def _give_up(emr: Any, cluster: str, ids: Sequence[str], on_timeout: str, more: 
     if on_timeout == "ask":
         on_timeout = "cancel" if sys.stdin.isatty() and _is_wanted(f"Cancel {named}?") else "leave"
     if on_timeout == "cancel":
-        cancel_and_say(emr, cluster, ids)
+        # Why it is cancelled is raised after this, whatever becomes of it.
+        try:
+            cancel_and_say(emr, cluster, ids)
+        except (EmrError, KeyboardInterrupt) as failed:
+            refused = f"They were not cancelled: {failed}"
+            typer.echo(refused if isinstance(failed, EmrError) else "Cancelling was interrupted.", err=True)
+            _say_how_to_go_on(ids, "may go on", "try again", more)
     else:
         typer.echo(f"Left as it is: {named}. `lakegate cancel {named}{more}` cancels.")
+
+
+def _say_how_to_go_on(ids: Sequence[str], state: str, end: str, more: str) -> None:
+    look, cancel = f"`lakegate steps{more}`", f"`lakegate cancel {' '.join(ids)}{more}`"
+    typer.echo(f"{', '.join(ids)} {state}. Look: {look}; {end}: {cancel}.", err=True)
 
 
 def _is_wanted(question: str) -> bool:

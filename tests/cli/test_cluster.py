@@ -15,7 +15,7 @@ from moto import mock_aws
 from framework import aws
 from framework.cli import clusters
 from framework.emr.cluster.request import CREATION
-from framework.errors import ClusterFailedError
+from framework.errors import ClusterFailedError, UnknownClusterError
 from tests.command import ROOT, Said, lakegate
 from tests.emr.amazon import Amazon, faults, refusal
 
@@ -423,6 +423,10 @@ def test_a_cluster_lives_and_ends_with_the_clients_that_boto3_makes(home: Path) 
         assert "Made the security configuration" not in called("create", "--yes", "--set=emr.cluster.name=second")
         assert "lakegate: WAITING" in called("show")
         assert "second" in called("list")
+        keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        for verb in (["show"], ["terminate", "--yes"]):
+            said = call(home, *verb, "j-NOPE", AWS_DEFAULT_REGION="eu-north-1", **keys)
+            assert (said.code, type(said.error)) == (1, UnknownClusterError)
         assert "is terminating" in called("terminate", "--yes")
         assert "is terminating" in called("terminate", "second", "--yes")
         assert called("list") == "There is no active cluster; --all lists those that ended.\n"

@@ -23,8 +23,10 @@ from framework.errors import (
     BundleMissingError,
     ChainParameterError,
     ClusterEndedError,
+    ClusterNotFoundError,
     ClusterStateError,
     CredentialRefusedError,
+    OtherStepsError,
     ParameterValueError,
     ReleaseMismatchError,
     StepsFailedError,
@@ -256,6 +258,17 @@ def test_a_submission_that_is_there_already_is_found_by_its_id(submit: Submit) -
     assert len(emr.client.asked("add_job_flow_steps")) == 1
 
 
+@pytest.mark.parametrize("where", [[], ["--transient"]])
+def test_an_id_of_other_steps_is_refused(submit: Submit, where: list[str]) -> None:
+    emr = Transient() if where else Emr()
+    assert submit("hello", "--submission", "t3", *where, emr=emr).code == 0
+    for names in (["hello", "hello"], ["report"]):
+        said = submit(*names, "--submission", "t3", *where, emr=emr)
+        assert (said.code, type(said.error)) == (1, OtherStepsError)
+        assert "it has 'hello' (s-1)" in said.err
+    assert len(emr.steps) == 1
+
+
 # -- what is submitted ------------------------------------------------------------------------------------------------
 
 
@@ -484,6 +497,56 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         seconds(text)
 
 
+@pytest.mark.parametrize("reason", ["timeout", "ctrl-c"])
+def test_that_cancelling_failed_does_not_hide_why_it_was_asked_for(submit: Submit, reason: str) -> None:
+    def interrupted(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    emr = Emr(cancel_steps=[refusal("CancelSteps", "AccessDeniedException", "no such right")])
+    listed, looks = emr.listed, list[int]()
+
+    def second(**asked: Any) -> Any:
+        looks.append(1)
+        return interrupted() if reason == "ctrl-c" and len(looks) == 2 else listed(**asked)
+
+    emr.client.answers["list_steps"] = second
+    said = submit("hello", "--timeout", "5s", "--on-timeout", "cancel", emr=emr)
+    if reason == "timeout":
+        assert (said.code, type(said.error)) == (1, StepTimeoutError)
+        assert "s-1 did not end within 5 s" in said.err
+    else:
+        assert said.code == 130
+    assert "They were not cancelled: AWS did not do CancelSteps: AccessDeniedException: no such right." in said.err
+    assert "s-1 may go on. Look: `lakegate steps --env emr`; try again: `lakegate cancel s-1 --env emr`." in said.err
+
+
+def test_ctrl_c_while_cancelling_says_that_it_was_not_finished(submit: Submit) -> None:
+    def interrupted(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    emr = Emr(cancel_steps=interrupted)
+    said = submit("hello", "--timeout", "5s", "--on-timeout", "cancel", emr=emr)
+    assert (said.code, type(said.error)) == (1, StepTimeoutError)
+    assert "Cancelling was interrupted." in said.err
+    assert "try again: `lakegate cancel s-1 --env emr`" in said.err
+
+
+def test_where_waiting_is_refused_the_steps_are_said_to_go_on(submit: Submit) -> None:
+    emr = Emr()
+    listed, looks = emr.listed, list[int]()
+
+    def expires(**asked: Any) -> Any:
+        looks.append(1)
+        return refusal("ListSteps", "ExpiredTokenException", "expired") if len(looks) > 2 else listed(**asked)
+
+    emr.client.answers["list_steps"] = expires
+    said = submit("hello", "--wait", emr=emr)
+    assert (said.code, type(said.error)) == (1, AwsRefusedError)
+    assert "ExpiredTokenException" in said.err
+    assert "s-1 goes on. Look: `lakegate steps --env emr`; cancel: `lakegate cancel s-1 --env emr`." in said.err
+    assert emr.signals == []
+
+
 # -- a cluster of its own ---------------------------------------------------------------------------------------------
 
 CREATION = "lakegate:creation"
@@ -547,6 +610,7 @@ def test_a_dry_run_prints_the_transient_cluster_and_asks_nobody(submit: Submit) 
     assert [step["Name"] for step in json.loads(text)["Steps"]] == ["orders", "hello"]
     assert "emr create-cluster" in command
     assert "--auto-terminate" in command
+    assert "--region eu-west-1" in command
     assert '"Type":"CUSTOM_JAR","Name":"orders"' in command
 
 
@@ -587,3 +651,12 @@ def test_options_may_stand_before_the_name(shop: Path, submit: Submit) -> None:
     assert (unknown.code, "No such option: --environment" in unknown.err) == (2, True)
     helped = lakegate(shop, "submit", "--env", "emr", "--help", path=())
     assert (helped.code, "orders" in helped.out) == (0, True)
+
+
+def test_a_transient_cluster_is_never_found_as_the_permanent_one(submit: Submit, shop: Path) -> None:
+    (shop / "conf" / "name.toml").write_text((shop / "conf" / "emr.toml").read_text().replace('cluster_id = "j-1"', ""))
+    emr = Transient()
+    assert submit("hello", "--transient", "--submission", "t4", emr=emr, env="name").code == 0
+    assert emr.made[0]["Name"] == "lakegate-transient-t4"
+    said = submit("hello", emr=emr, env="name")
+    assert (said.code, type(said.error)) == (1, ClusterNotFoundError)
