@@ -990,8 +990,8 @@ class LostClusterError(EmrError, ConnectionError):
     def __init__(self, name: str, token: str, reason: str) -> None:
         self.name, self.token, self.reason = name, token, reason
         super().__init__(
-            f"The cluster {name!r} may or may not be there, and would cost: {reason}. Run the same command with "
-            f"--creation {token}: it makes it only if it is not there."
+            f"The cluster {name!r} may or may not be there, and would cost: {reason.rstrip('.')}. Run the same "
+            f"command with --creation {token}: it makes it only if it is not there."
         )
 
 
@@ -1053,8 +1053,8 @@ class UnknownStepError(EmrError, LookupError):
     def __init__(self, step: str, cluster: str) -> None:
         self.step, self.cluster = step, cluster
         super().__init__(
-            f"Cluster {cluster} has no step {step!r}. `lakegate steps` lists its steps; if it is of another cluster, "
-            "say which: --cluster j-..."
+            f"Cluster {cluster} has no step {step!r}. `lakegate steps --cluster {cluster}`, with the same --env, "
+            "lists its steps; if it is of another cluster, say which: --cluster j-..."
         )
 
 
@@ -1197,7 +1197,7 @@ class LostAnswerError(EmrError, ConnectionError):
     def __init__(self, cluster: str, token: str, reason: str) -> None:
         self.cluster, self.token = cluster, token
         super().__init__(
-            f"The steps may or may not be on cluster {cluster}: {reason}. Run the same command with "
+            f"The steps may or may not be on cluster {cluster}: {reason.rstrip('.')}. Run the same command with "
             f"--submission {token}: it adds them only if they are not there."
         )
 

@@ -18,6 +18,7 @@ from framework.errors import (
     ClusterProtectedError,
     ClusterTimeoutError,
     LostClusterError,
+    UnknownClusterError,
 )
 
 UP = ("RUNNING", "WAITING")
@@ -65,7 +66,7 @@ def create(emr: Any, once: Any, request: Mapping[str, Any], token: str, since: d
             pace.pause(SHORTEST * 2**attempt)
             try:
                 found = made(emr, request["Name"], token, since)
-            except AwsRefusedError as error:
+            except (AwsRefusedError, UnknownClusterError) as error:
                 raise LostClusterError(request["Name"], token, str(error)) from failed
             if found:
                 return found

@@ -9,7 +9,7 @@ from framework.emr.api import ask
 from framework.emr.pace import Pace
 from framework.emr.steps.state import StepState, listed
 from framework.emr.steps.step import AddRequest, marker_of
-from framework.errors import AwsRefusedError, LostAnswerError, OtherStepsError
+from framework.errors import AwsRefusedError, LostAnswerError, OtherStepsError, UnknownClusterError
 
 TRIES = 6
 # After a lost answer the steps may come to be listed a little later than the call was made.
@@ -58,8 +58,9 @@ def look(
         pace.sleep(seconds)
         try:
             found = find(emr, cluster, token, count, clock)
-        except AwsRefusedError as error:
-            raise LostAnswerError(cluster, token, f"{reason}; then {error.operation}: {error.reason}") from error
+        except (AwsRefusedError, UnknownClusterError) as error:
+            then = f"{error.operation}: {error.reason}" if isinstance(error, AwsRefusedError) else str(error)
+            raise LostAnswerError(cluster, token, f"{reason}; then {then}") from error
         if len(found) >= count:
             break
     return found

@@ -152,3 +152,9 @@ def test_a_part_of_what_was_submitted_is_no_success() -> None:
     with pytest.raises(OtherStepsError, match=r"it has 'a' \(s-1\); submitted are 'a', 'b'"):
         submit(steps.emr, Time(), again=True)
     assert len(steps.emr.asked("add_job_flow_steps")) == 1
+
+
+def test_a_cluster_that_lists_nothing_any_more_keeps_the_id_of_the_submission() -> None:
+    gone = refusal("ListSteps", "InvalidRequestException", "Cluster id 'j-1' is not valid.")
+    with pytest.raises(LostAnswerError, match=r"EMR knows no cluster 'j-1'.*--submission abc"):
+        submit(Amazon(add_job_flow_steps=[TIMEOUT], list_steps=[gone]), Time())
