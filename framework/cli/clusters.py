@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from framework.cli import project
 from framework.cli.clients import client
@@ -96,7 +96,7 @@ def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -
     from framework.emr.cluster.life import clusters
 
     settings = _settings(environment, overrides)
-    table = Table("id", "name", "state", "made (UTC)", "instance hours")
+    table = Table(Column("id", no_wrap=True), Column("name", overflow="fold"), "state", "made (UTC)", "instance hours")
     for found in clusters(client("emr", settings), every=every):
         table.add_row(found.id, escape(found.name), found.state, _time(found.created), f"{found.instance_hours:,}")
     if table.row_count:

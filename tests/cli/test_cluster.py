@@ -322,6 +322,16 @@ def test_list_shows_active_clusters_or_says_that_there_is_none(home: Path, clien
     assert call(home, "list", "--all").out == "There is no cluster.\n"
 
 
+def test_list_shows_the_whole_of_ids_and_names_also_where_there_is_little_room(home: Path, clients: Clients) -> None:
+    status = {"State": "WAITING", "Timeline": {"CreationDateTime": NOW}}
+    found = {"Id": "j-MSG4TKX8SQT4U", "Name": "lakegate-transient-1a2b3c4d", "Status": status}
+    clients["emr"] = Amazon(list_clusters=[{"Clusters": [found]}])
+    said = call(home, "list", COLUMNS="80")
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.out.splitlines() if "│" in line]
+    assert rows[0][0] == "j-MSG4TKX8SQT4U"
+    assert "".join(row[1] for row in rows) == "lakegate-transient-1a2b3c4d"
+
+
 def test_show_says_how_a_cluster_is(home: Path, clients: Clients) -> None:
     cluster = {
         "Id": "j-1",
