@@ -127,12 +127,7 @@ def add_request(cluster: str, chain: Chain, settings: EmrSettings) -> AddRequest
 
 def marker(token: str, number: int) -> str:
     """Return the mark of a step of a submission."""
-    return f"{marker_of(token)}{number:03}"
-
-
-def marker_of(token: str) -> str:
-    """Return what the marks of all steps of a submission begin with."""
-    return f"lakegate-{token}-"
+    return f"lakegate-{token}-{number:03}"
 
 
 def strings(request: StepRequest) -> list[str]:

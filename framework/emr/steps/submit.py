@@ -8,7 +8,7 @@ from framework import aws
 from framework.emr.api import ask
 from framework.emr.pace import Pace
 from framework.emr.steps.state import StepState, listed
-from framework.emr.steps.step import AddRequest, marker_of
+from framework.emr.steps.step import AddRequest, marker
 from framework.errors import AwsRefusedError, LostAnswerError, OtherStepsError, UnknownClusterError
 
 TRIES = 6
@@ -68,7 +68,7 @@ def look(
 
 def find(emr: Any, cluster: str, token: str, count: int, clock: Callable[[], datetime]) -> dict[int, StepState]:
     """Return a submission's steps by their numbers, also those beyond `count`, which is how many are expected."""
-    mine = marker_of(token)
+    mine = marker(token, 0).removesuffix("000")
     found: dict[int, StepState] = {}
     for step in listed(emr, cluster):
         if step.created and step.created < clock() - OLDEST:
