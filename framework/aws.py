@@ -44,7 +44,10 @@ def region(settings: AwsSettings) -> str | None:
         return known
     import botocore.session
 
-    named = botocore.session.get_session().get_config_variable("region")
+    try:
+        named = botocore.session.get_session().get_config_variable("region")
+    except failures():  # a profile that is not there; making a client says so
+        return None
     return str(named) if named else None
 
 

@@ -40,7 +40,8 @@ LakegateError
 │   ├── SecurityConfigurationError · TransientClusterError
 │   ├── StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
 │   ├── ClusterStateError · ClusterReleaseError · ClusterArchitectureError · ApplicationMissingError
-│   ├── PreflightError · LostAnswerError · StepTimeoutError · StepsFailedError · ClusterEndedError
+│   ├── PreflightError · LostAnswerError · OtherStepsError · StepTimeoutError · StepsFailedError
+│   ├── ClusterEndedError
 │   ├── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
 │   └── NoLogUriError · LogsMissingError
 └── StageFailedError (1)            anything else that a stage raised
@@ -813,9 +814,10 @@ class AwsRefusedError(EmrError, RuntimeError):
 
     def __init__(self, operation: str, code: str, reason: str) -> None:
         self.operation, self.code, self.reason = operation, code, reason
+        said = ": ".join(filter(None, [code, reason.rstrip(".")]))
         super().__init__(
-            f"AWS did not do {operation}: {': '.join(filter(None, [code, reason]))}. Look at the credentials (`aws sts "
-            "get-caller-identity`), their permissions, the region ([aws] region) and the network."
+            f"AWS did not do {operation}: {said}. Look at the credentials (`aws sts get-caller-identity`), their "
+            "permissions, the region ([aws] region) and the network."
         )
 
 
@@ -988,8 +990,8 @@ class LostClusterError(EmrError, ConnectionError):
     def __init__(self, name: str, token: str, reason: str) -> None:
         self.name, self.token, self.reason = name, token, reason
         super().__init__(
-            f"The cluster {name!r} may or may not be there, and would cost: {reason}. Run the same command with "
-            f"--creation {token}: it makes it only if it is not there."
+            f"The cluster {name!r} may or may not be there, and would cost: {reason.rstrip('.')}. Run the same "
+            f"command with --creation {token}: it makes it only if it is not there."
         )
 
 
@@ -999,7 +1001,8 @@ class ClusterFailedError(EmrError, RuntimeError):
     def __init__(self, cluster: str, state: str, reason: str) -> None:
         self.cluster, self.state, self.reason = cluster, state, reason
         super().__init__(
-            f"Cluster {cluster} is {state}: {reason or 'EMR gives no reason'}. See `lakegate why {cluster}`."
+            f"Cluster {cluster} is {state}: {reason or 'EMR gives no reason'}. See `lakegate why {cluster}` with the "
+            "same --env."
         )
 
 
@@ -1010,7 +1013,7 @@ class ClusterTimeoutError(EmrError, TimeoutError):
         self.cluster, self.state, self.seconds = cluster, state, seconds
         super().__init__(
             f"Cluster {cluster} is still {state} after {seconds:.0f} s. It goes on, and costs: look with `lakegate "
-            f"cluster show {cluster}`, end it with `lakegate cluster terminate {cluster}`."
+            f"cluster show {cluster}`, end it with `lakegate cluster terminate {cluster}`, with the same --env."
         )
 
 
@@ -1021,7 +1024,7 @@ class ClusterProtectedError(EmrError, PermissionError):
         self.cluster = cluster
         super().__init__(
             f"Cluster {cluster} has termination protection, so nothing was ended. Take the protection off and end it "
-            f"with `lakegate cluster terminate {cluster} --unprotect`."
+            f"with `lakegate cluster terminate {cluster} --unprotect` and the same --env."
         )
 
 
@@ -1050,8 +1053,8 @@ class UnknownStepError(EmrError, LookupError):
     def __init__(self, step: str, cluster: str) -> None:
         self.step, self.cluster = step, cluster
         super().__init__(
-            f"Cluster {cluster} has no step {step!r}. `lakegate steps` lists its steps; if it is of another cluster, "
-            "say which: --cluster j-..."
+            f"Cluster {cluster} has no step {step!r}. `lakegate steps --cluster {cluster}`, with the same --env, "
+            "lists its steps; if it is of another cluster, say which: --cluster j-..."
         )
 
 
@@ -1194,8 +1197,21 @@ class LostAnswerError(EmrError, ConnectionError):
     def __init__(self, cluster: str, token: str, reason: str) -> None:
         self.cluster, self.token = cluster, token
         super().__init__(
-            f"The steps may or may not be on cluster {cluster}: {reason}. Run the same command with "
+            f"The steps may or may not be on cluster {cluster}: {reason.rstrip('.')}. Run the same command with "
             f"--submission {token}: it adds them only if they are not there."
+        )
+
+
+class OtherStepsError(EmrError, ValueError):
+    """A submission that is named by its id has other steps than those that are submitted."""
+
+    def __init__(self, cluster: str, token: str, found: Mapping[str, str], wanted: Sequence[str]) -> None:
+        self.cluster, self.token, self.found = cluster, token, tuple(found)
+        there = ", ".join(f"{name!r} ({step})" for step, name in found.items())
+        super().__init__(
+            f"Submission {token} is on cluster {cluster} already, and it has {there}; submitted are "
+            f"{', '.join(map(repr, wanted))}. Nothing was added. Name the same steps in the same order, or leave "
+            "--submission out."
         )
 
 
@@ -1205,19 +1221,19 @@ class StepTimeoutError(EmrError, TimeoutError):
     def __init__(self, steps: Sequence[str], seconds: float) -> None:
         self.steps, self.seconds = tuple(steps), seconds
         super().__init__(
-            f"{', '.join(steps)} did not end within {seconds:g} s. `lakegate steps` shows what becomes of them; give "
-            "more time with --timeout."
+            f"{', '.join(steps)} did not end within {seconds:g} s. `lakegate steps`, with the same --env and "
+            "--cluster, shows what becomes of them; give more time with --timeout."
         )
 
 
 class StepsFailedError(EmrError, RuntimeError):
     """Steps ended, and not all of them did what they were for."""
 
-    def __init__(self, failed: Mapping[str, str]) -> None:
+    def __init__(self, failed: Mapping[str, str], more: str = "") -> None:
         self.failed = dict(failed)
         listed = "\n".join(f"  {step}: {reason}" for step, reason in failed.items())
         first = next(iter(failed))
-        super().__init__(f"{len(failed)} step(s) did not complete:\n{listed}\nWhy: `lakegate why {first}`.")
+        super().__init__(f"{len(failed)} step(s) did not complete:\n{listed}\nWhy: `lakegate why {first}{more}`.")
 
 
 class ClusterEndedError(EmrError, RuntimeError):
@@ -1227,7 +1243,7 @@ class ClusterEndedError(EmrError, RuntimeError):
         self.cluster, self.state, self.steps = cluster, state, tuple(steps)
         super().__init__(
             f"Cluster {cluster} is {state}{': ' * bool(reason)}{reason}; {', '.join(steps)} did not end before it. "
-            f"Why: `lakegate why {cluster}`."
+            f"Why: `lakegate why {cluster}` with the same --env."
         )
 
 

@@ -40,7 +40,8 @@ class Emr:
         for each in request["Steps"]:
             jar = each["HadoopJarStep"]
             config = {"Properties": {pair["Key"]: pair["Value"] for pair in jar["Properties"]}, "Args": jar["Args"]}
-            self.steps.insert(0, {"Id": f"s-{len(self.steps)}", "Config": config, "Status": {"State": "PENDING"}})
+            told = {"Id": f"s-{len(self.steps)}", "Name": each["Name"], "Status": {"State": "PENDING"}}
+            self.steps.insert(0, {**told, "Config": config})
         return None if hangs_up else {"StepIds": [each["Id"] for each in reversed(self.steps)]}
 
 
@@ -143,4 +144,11 @@ def test_the_region_is_that_of_a_client(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     assert aws.region(AwsSettings()) == "sa-east-1"
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert aws.region(AwsSettings()) is None
+
+
+def test_a_profile_that_does_not_exist_names_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "nobody-has-this-profile")
     assert aws.region(AwsSettings()) is None

@@ -229,22 +229,24 @@ def why(
 @app.command()
 def steps(
     everything: Annotated[bool, typer.Option("--all", help="all of them, not only the newest 20")] = False,
+    cluster: Cluster = None,
     env: Environment = "local",
     set: Overrides = None,
 ) -> None:
     """List the steps of the cluster, newest first."""
     from framework.cli.steps import print_steps
 
-    print_steps(env, set or [], everything=everything)
+    print_steps(env, set or [], cluster=cluster, everything=everything)
 
 
 @app.command()
 def cancel(
     steps: Annotated[list[str], typer.Argument(metavar="STEP...", help="ids, as `lakegate steps` shows them")],
+    cluster: Cluster = None,
     env: Environment = "local",
     set: Overrides = None,
 ) -> None:
     """Cancel steps of the cluster, and kill the YARN applications that they started."""
     from framework.cli.steps import cancel_steps
 
-    cancel_steps(steps, env, set or [])
+    cancel_steps(steps, env, set or [], cluster=cluster)

@@ -28,7 +28,8 @@ def create(
     wait: Annotated[bool, typer.Option("--wait", help="until it is up")] = False,
     timeout: Annotated[int, typer.Option(metavar="MINUTES", help="how long to wait", min=1)] = 30,
     creation: Annotated[
-        str | None, typer.Option(metavar="ID", help="one whose answer was lost: made if it is not there")
+        str | None,
+        typer.Option(metavar="ID", help="one of the last day whose answer was lost: made if it is not there"),
     ] = None,
     env: Environment = "local",
     set: Overrides = None,

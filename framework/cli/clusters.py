@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from framework.cli import project
+from framework.cli.clients import client
+from framework.cli.follow_up import same
 from framework.cli.options import confirm
+from framework.cli.printed import masked, say_what_is_masked
 from framework.cli.start import clock
 from framework.errors import SettingError
 
@@ -27,22 +30,24 @@ MARGIN = timedelta(minutes=15)
 
 def print_plan(environment: str, overrides: Sequence[str]) -> None:
     """Print the request and the security configuration as JSON, and advice; no secret, and no number of an account."""
+    from framework import aws
     from framework.emr.cluster import security
     from framework.emr.cluster.request import run_job_flow, shown
     from framework.emr.command import create_cluster, unsaid
 
     settings = _settings(environment, overrides)
-    request = shown(run_job_flow(settings.emr, settings.catalog.kind))
-    _print(request, settings)
+    request = masked(shown(run_job_flow(settings.emr, settings.catalog.kind)), settings)
+    _print(request)
     if not settings.emr.cluster.security_configuration:
         typer.echo(f"\nSecurity configuration {security.name(settings.emr)}, made when it is missing:")
-        _print(security.document(settings.emr), settings)
+        _print(masked(security.document(settings.emr), settings))
     left_out = f", which has no option for {', '.join(unsaid(request))}" if unsaid(request) else ""
     typer.echo(f"\nThe same with AWS's own command{left_out}:")
-    typer.echo(hidden(create_cluster(request), settings))
+    typer.echo(command := create_cluster(request, aws.region(settings.aws)))
     typer.echo("")
     _print_advice(_advice(settings))
     typer.echo("Nothing was changed.")
+    say_what_is_masked(command)
 
 
 def create_cluster(
@@ -69,13 +74,19 @@ def create_cluster(
         confirm(f"Make the cluster {settings.emr.cluster.name!r}?")
     since = clock() - (timedelta(days=1) if creation else MARGIN)
     found = cluster.made(emr, request["Name"], token, since) if creation else None
+    if found:
+        cluster.require_not_over(emr, found)
     if found is None and security.provide(emr, settings.emr):
         typer.echo(f"Made the security configuration {request['SecurityConfiguration']}.")
+    # Said before the call: whoever interrupts it can say it again.
+    typer.echo(f"Creation {token}:")
     made = found or cluster.create(emr, once, request, token, since, Pace())
     typer.echo(f"{made}  {settings.emr.cluster.name}")
     typer.echo(f"  {console(emr.meta.region_name, made)}")
     if not wait:
-        typer.echo(f"Follow it: `lakegate cluster show {made}`; end it: `lakegate cluster terminate {made}`.")
+        more = same(environment, overrides)
+        show, end = f"`lakegate cluster show {made}{more}`", f"`lakegate cluster terminate {made}{more}`"
+        typer.echo(f"Follow it: {show}; end it: {end}.")
         return
     cluster.wait(emr, made, pace=Pace(), timeout=60 * timeout, observe=lambda state: typer.echo(f"  {state}"))
 
@@ -85,7 +96,7 @@ def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -
     from framework.emr.cluster.life import clusters
 
     settings = _settings(environment, overrides)
-    table = Table("id", "name", "state", "made (UTC)", "instance hours")
+    table = Table(Column("id", no_wrap=True), Column("name", overflow="fold"), "state", "made (UTC)", "instance hours")
     for found in clusters(client("emr", settings), every=every):
         table.add_row(found.id, escape(found.name), found.state, _time(found.created), f"{found.instance_hours:,}")
     if table.row_count:
@@ -132,7 +143,8 @@ def resize_cluster(
         typer.echo(f"{cluster} scales between {least} and {most} {limits['UnitType']}.")
     if counts or on_spot:
         resize.nodes(emr, cluster, counts, on_spot)
-        typer.echo(f"{cluster} is being resized: `lakegate cluster show {cluster}`. Managed scaling, if on, goes on.")
+        show = f"`lakegate cluster show {cluster}{same(environment, overrides)}`"
+        typer.echo(f"{cluster} is being resized: {show}. Managed scaling, if on, goes on.")
 
 
 def terminate_cluster(
@@ -155,16 +167,6 @@ def _settings(environment: str, overrides: Sequence[str]) -> "Settings":
 
     project.find().enter()
     return load(environment, overrides)
-
-
-def client(service: str, settings: "Settings", *, retries: bool = True) -> Any:
-    """Make a client. Raises SettingError where nothing says in which region."""
-    from framework import aws
-
-    try:
-        return aws.client(service, settings.aws, retries=retries)
-    except aws.failures() as error:
-        raise SettingError("aws.region", f"{aws.reason(error)} Set it, or AWS_DEFAULT_REGION.") from None
 
 
 def _advice(settings: "Settings") -> "list[Advice]":
@@ -230,16 +232,8 @@ def _counts(option: str, given: Sequence[str]) -> Mapping[str, int]:
     return found
 
 
-def _print(value: Mapping[str, Any], settings: "Settings") -> None:
-    typer.echo(hidden(json.dumps(value, indent=2), settings))
-
-
-def hidden(text: str, settings: "Settings") -> str:
-    """Return a text without the secrets that are known here, wherever somebody put them, and numbers of accounts."""
-    for value in settings.secrets.values():
-        if known := value.get_secret_value():
-            text = text.replace(known, "**********")
-    return _shown(text)
+def _print(value: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(value, indent=2))
 
 
 def _shown(text: str) -> str:

@@ -33,6 +33,22 @@ class JobCommands(TyperGroup):
         """Return what the help lists of a job; nothing is imported, so a broken file hides no other job."""
         return TyperCommand(cmd_name, help=project.find().names().get(cmd_name))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Take the verb's options before the name, too: they are of the command that the name makes."""
+        return super().parse_args(ctx, self._name_first(args))
+
+    def _name_first(self, args: list[str]) -> list[str]:
+        """Return the words with the verb's own options behind the name; without a name they mean nothing."""
+        if not args or not args[0].startswith("--"):
+            return args
+        made = self.made(self.verb, "", {}, print).params
+        own = {word: option for option in made for word in option.opts if word.startswith("--")}
+        rest, moved = list(args), list[str]()
+        while rest and (option := own.get(rest[0].partition("=")[0])):
+            count = 1 if "=" in rest[0] or option.is_flag else 2
+            moved, rest = moved + rest[:count], rest[count:]
+        return [rest[0], *moved, *rest[1:]] if rest and not rest[0].startswith("-") else rest
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the job that is meant and make its command. Raises UnknownJobError or JobImportError."""
         here = project.find()

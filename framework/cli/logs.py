@@ -66,12 +66,12 @@ def print_logs(
 
 def clients(environment: str, overrides: Sequence[str]) -> "tuple[Settings, Any, Any]":
     """Return the settings of an environment, a client of EMR and one of S3."""
-    from framework import aws
+    from framework.cli.clients import client
     from framework.config import load
 
     project.find().enter()
     settings = load(environment, overrides)
-    return settings, aws.client("emr", settings.aws), aws.client("s3", settings.aws)
+    return settings, client("emr", settings), client("s3", settings)
 
 
 def the_cluster(emr: Any, settings: "Settings", named: str | None) -> str:

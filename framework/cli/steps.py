@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 NEWEST = 20
 
 
-def print_steps(environment: str, overrides: Sequence[str], *, everything: bool) -> None:
+def print_steps(environment: str, overrides: Sequence[str], *, cluster: str | None, everything: bool) -> None:
     """Print the steps of the cluster, newest first."""
     from framework.cli.start import clock
     from framework.emr.steps.state import listed
 
-    emr, cluster = _cluster(environment, overrides)
+    emr, cluster = _cluster(environment, overrides, cluster)
     steps = list(islice(listed(emr, cluster), None if everything else NEWEST + 1))
     console, table = Console(highlight=False), Table(title=cluster, title_justify="left")
     for column in ("step", "name", "state", "created, UTC", "took", "reason"):
@@ -36,9 +36,9 @@ def print_steps(environment: str, overrides: Sequence[str], *, everything: bool)
         console.print(f"The newest {NEWEST}; --all shows the others, too.")
 
 
-def cancel_steps(ids: Sequence[str], environment: str, overrides: Sequence[str]) -> None:
+def cancel_steps(ids: Sequence[str], environment: str, overrides: Sequence[str], *, cluster: str | None) -> None:
     """Cancel steps and kill their YARN applications; exits with 1 where one goes on."""
-    emr, cluster = _cluster(environment, overrides)
+    emr, cluster = _cluster(environment, overrides, cluster)
     if not cancel_and_say(emr, cluster, ids):
         raise typer.Exit(1)
 
@@ -59,12 +59,12 @@ def _row(step: "StepState", now: datetime) -> tuple[str, ...]:
     return (step.id, step.name, step.state, created, took(step.seconds(now)), step.reason)
 
 
-def _cluster(environment: str, overrides: Sequence[str]) -> tuple[Any, str]:
-    from framework import aws
+def _cluster(environment: str, overrides: Sequence[str], named: str | None) -> tuple[Any, str]:
+    from framework.cli.clients import client
     from framework.config import load
     from framework.emr.find import cluster_id
 
     project.find().enter()
     settings = load(environment, overrides)
-    emr = aws.client("emr", settings.aws)
-    return emr, cluster_id(emr, settings.emr)
+    emr = client("emr", settings)
+    return emr, named or cluster_id(emr, settings.emr)

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from framework.cli import project
-from framework.cli.clusters import client
+from framework.cli.clients import client
+from framework.cli.follow_up import same
 from framework.cli.job_command import JobCommands
+from framework.cli.printed import masked, say_commas, say_what_is_masked
 from framework.cli.transient import on_transient, print_transient
 from framework.cli.watch import Follow, OnTimeout, Timeout, Wait, watch
 from framework.errors import AmbiguousWorkError, ChainParameterError, UnknownWorkError
@@ -53,7 +55,10 @@ IsTransient = Annotated[
 Submission = Annotated[
     str | None,
     typer.Option(
-        "--submission", parser=identifier, metavar="ID", help="one whose answer was lost: added if it is not there"
+        "--submission",
+        parser=identifier,
+        metavar="ID",
+        help="one of the last 7 days (--transient: of the last day) whose answer was lost: added if it is not there",
     ),
 ]
 NO_CLUSTER = "j-CLUSTER"
@@ -130,7 +135,7 @@ def submit(
         if transient:
             print_transient(settings, made, token)
         else:
-            _print(add_request(settings.emr.cluster_id or NO_CLUSTER, made, settings.emr), region)
+            _print(masked(add_request(settings.emr.cluster_id or NO_CLUSTER, made, settings.emr), settings), region)
         return
 
     wanted = uploads(bundle, [work for work in works if not isinstance(work, SparkJob)], settings.emr)
@@ -138,13 +143,14 @@ def submit(
     emr, cluster, ids = to(
         settings, made, wanted, token, on_failure, needs_bundle=bool(jobs), again=submission is not None
     )
-    for each, work in zip(ids, works, strict=False):
+    for each, work in zip(ids, works, strict=True):
         typer.echo(f"{each}  {work.name}")
+    # One that was found by its name is not found so once it has ended.
+    more = same(environment, overrides, None if cluster == settings.emr.cluster_id and not transient else cluster)
     if wait or follow or timeout is not None:
-        watch(emr, cluster, ids, follow=follow, timeout=timeout, on_timeout=on_timeout)
+        watch(emr, cluster, ids, follow=follow, timeout=timeout, on_timeout=on_timeout, more=more)
     else:
-        where = f" --cluster {cluster}" if transient else ""
-        typer.echo(f"Follow it: `lakegate logs {ids[0]} --follow{where}`, or all of them: `lakegate steps`.")
+        typer.echo(f"Follow it: `lakegate logs {ids[0]} --follow{more}`, or all of them: `lakegate steps{more}`.")
 
 
 def on_cluster(
@@ -274,11 +280,13 @@ def _bundle(settings: "Settings") -> "Bundle":
 
 def _print(request: "AddRequest", region: str | None) -> None:
     """Print the call and, in a line of its own, the command that does the same."""
-    from framework.emr.command import add_steps
+    from framework.emr.command import add_steps, parted
 
     typer.echo(json.dumps(request, indent=2, ensure_ascii=False))
     typer.echo()
-    typer.echo(add_steps(request, region))
+    typer.echo(command := add_steps(request, region))
+    say_what_is_masked(command)
+    say_commas(parted(request))
     if request["JobFlowId"] == NO_CLUSTER:
         print(f"{NO_CLUSTER} stands for the cluster, which is found by its name.", file=sys.stderr)  # noqa: T201
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from framework.cli.clusters import MARGIN, client, hidden
+from framework.cli.clients import client
+from framework.cli.clusters import MARGIN
+from framework.cli.printed import masked, say_commas, say_what_is_masked
 from framework.cli.start import clock
 from framework.errors import LostAnswerError, LostClusterError
 
@@ -19,13 +21,16 @@ if TYPE_CHECKING:
 
 def print_transient(settings: "Settings", made: "Chain", token: str) -> None:
     """Print the call and the command that does the same."""
-    from framework.emr.cluster.request import masked, shown
-    from framework.emr.command import create_cluster, unsaid
+    from framework import aws
+    from framework.emr.cluster import request as requests
+    from framework.emr.command import create_cluster, parted, unsaid
 
-    request = shown(_request(settings, made, token, masked))
-    typer.echo(hidden(json.dumps(request, indent=2, ensure_ascii=False), settings))
+    request = masked(requests.shown(_request(settings, made, token, requests.masked)), settings)
+    typer.echo(json.dumps(request, indent=2, ensure_ascii=False))
     typer.echo("")
-    typer.echo(hidden(create_cluster(request), settings))
+    typer.echo(command := create_cluster(request, aws.region(settings.aws)))
+    say_what_is_masked(command)
+    say_commas(parted(request))
     if left_out := unsaid(request):
         typer.echo(f"The command has no option for {', '.join(left_out)}.", err=True)
 
@@ -46,7 +51,7 @@ def on_transient(
     from framework.emr.cluster.health import console
     from framework.emr.pace import Pace
     from framework.emr.steps.preflight import preflight_transient
-    from framework.emr.steps.submit import look
+    from framework.emr.steps.submit import look, same_steps
     from framework.emr.steps.upload import upload
     from framework.secrets import secret
 
@@ -66,10 +71,11 @@ def on_transient(
             raise LostAnswerError(name, token, error.reason) from error
     typer.echo(f"{found}  {name}: {console(emr.meta.region_name, found)}")
     unlisted = "it is there, and its steps are not listed yet"
-    ids = look(emr, found, token, len(made.requests), clock, Pace(), unlisted)
-    if len(ids) < len(made.requests):
+    names = [step["Name"] for step in made.requests]
+    steps = look(emr, found, token, len(names), clock, Pace(), unlisted)
+    if not steps:
         raise LostAnswerError(found, token, unlisted)
-    return emr, found, ids
+    return emr, found, same_steps(steps, names, found, token, lost="" if again else unlisted)
 
 
 def _request(settings: "Settings", made: "Chain", token: str, secret: Callable[[str], str]) -> dict[str, Any]:
@@ -77,4 +83,4 @@ def _request(settings: "Settings", made: "Chain", token: str, secret: Callable[[
     from framework.emr.steps.step import step_requests
 
     alone = run_job_flow(settings.emr, settings.catalog.kind, secret, token=token)
-    return transient(alone, step_requests(made), settings.emr.runtime_role)
+    return transient(alone, step_requests(made), settings.emr.runtime_role, token=token)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from framework.errors import StepsFailedError, StepTimeoutError
+from framework.errors import AwsRefusedError, EmrError, StepsFailedError, StepTimeoutError
 
 if TYPE_CHECKING:
     from framework.emr.steps.state import StepState
@@ -42,8 +42,12 @@ def watch(
     follow: bool,
     timeout: float | None,
     on_timeout: Literal["ask", "cancel", "leave"],
+    more: str,
 ) -> None:
-    """Wait for steps. Raises StepsFailedError where one did not complete, StepTimeoutError, ClusterEndedError."""
+    """Wait for steps; `more` is what commands need that are printed, so that they ask the same cluster.
+
+    Raises StepsFailedError where a step did not complete, StepTimeoutError, ClusterEndedError or AwsRefusedError.
+    """
     from framework.emr.pace import Pace
     from framework.emr.steps.wait import wait
 
@@ -54,14 +58,20 @@ def watch(
         if follow:
             follow_step(step)
 
+    def active() -> list[str]:
+        return [each for each in ids if each not in seen or seen[each].is_active]
+
     try:
         ended = wait(emr, cluster, ids, pace=Pace(), timeout=timeout, observe=observe)
     except (StepTimeoutError, KeyboardInterrupt):
-        _give_up(emr, cluster, [each for each in ids if each not in seen or seen[each].is_active], on_timeout)
+        _give_up(emr, cluster, active(), on_timeout, more)
+        raise
+    except AwsRefusedError:
+        _say_how_to_go_on(active(), "goes on" if len(active()) == 1 else "go on", "cancel", more)
         raise
     failed = {step.id: said(step) for step in ended if step.state != "COMPLETED"}
     if failed:
-        raise StepsFailedError(failed)
+        raise StepsFailedError(failed, more)
     if not follow:
         for step in ended:
             typer.echo(f"{step.id}  {step.name}  {step.state}")
@@ -97,14 +107,25 @@ def cancel_and_say(emr: Any, cluster: str, ids: Sequence[str]) -> bool:
     return len(done) == len(ids) and not any(each.step.is_active for each in done)
 
 
-def _give_up(emr: Any, cluster: str, ids: Sequence[str], on_timeout: str) -> None:
+def _give_up(emr: Any, cluster: str, ids: Sequence[str], on_timeout: str, more: str) -> None:
     named = " ".join(ids)
     if on_timeout == "ask":
         on_timeout = "cancel" if sys.stdin.isatty() and _is_wanted(f"Cancel {named}?") else "leave"
     if on_timeout == "cancel":
-        cancel_and_say(emr, cluster, ids)
+        # Why it is cancelled is raised after this, whatever becomes of it.
+        try:
+            cancel_and_say(emr, cluster, ids)
+        except (EmrError, KeyboardInterrupt) as failed:
+            refused = f"They were not cancelled: {failed}"
+            typer.echo(refused if isinstance(failed, EmrError) else "Cancelling was interrupted.", err=True)
+            _say_how_to_go_on(ids, "may go on", "try again", more)
     else:
-        typer.echo(f"Left as it is: {named}. `lakegate cancel {named}` cancels.")
+        typer.echo(f"Left as it is: {named}. `lakegate cancel {named}{more}` cancels.")
+
+
+def _say_how_to_go_on(ids: Sequence[str], state: str, end: str, more: str) -> None:
+    look, cancel = f"`lakegate steps{more}`", f"`lakegate cancel {' '.join(ids)}{more}`"
+    typer.echo(f"{', '.join(ids)} {state}. Look: {look}; {end}: {cancel}.", err=True)
 
 
 def _is_wanted(question: str) -> bool:

@@ -1,18 +1,27 @@
 """Calls of the EMR API: pages as one sequence, refusals as errors of our own."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from framework import aws
-from framework.errors import AwsRefusedError
+from framework.errors import AwsRefusedError, UnknownClusterError
+
+# EMR has no code of its own for it, and older operations say job flow.
+UNKNOWN = re.compile(r"cluster id '.*' is not valid|job ?flow id (does not exist|.*not valid)", re.IGNORECASE)
 
 
 def ask(call: Callable[..., Any], **request: Any) -> Any:
-    """Call AWS. Raises AwsRefusedError with AWS's own name of the refusal, or with what happened on the way."""
+    """Call AWS. Raises UnknownClusterError where EMR does not know the cluster that is asked for.
+
+    Raises AwsRefusedError otherwise, with AWS's own name of the refusal, or with what happened on the way.
+    """
     try:
         return call(**request)
     except aws.failures() as error:
         operation = getattr(error, "operation_name", "") or getattr(call, "__name__", "a call")
+        if (cluster := _cluster(request)) and UNKNOWN.search(aws.reason(error)):
+            raise UnknownClusterError(cluster) from error
         raise AwsRefusedError(operation, aws.code(error), aws.reason(error)) from error
 
 
@@ -25,3 +34,9 @@ def pages(call: Callable[..., Any], key: str, **request: Any) -> Iterator[Any]:
         if not answer.get("Marker"):
             return
         marker = {"Marker": answer["Marker"]}
+
+
+def _cluster(request: Mapping[str, Any]) -> str:
+    """Return the cluster that a request is about; operations name it differently."""
+    several = request.get("JobFlowIds") or [""]
+    return str(request.get("ClusterId") or request.get("JobFlowId") or several[0])

@@ -40,7 +40,7 @@ EC2 = {
 }
 
 
-def create_cluster(request: Mapping[str, Any]) -> str:
+def create_cluster(request: Mapping[str, Any], region: str | None = None) -> str:
     """Return `aws emr create-cluster ...` for a request, an option a line."""
     instances = request["Instances"]
     said = [(option, _text(request[name])) for name, option in OPTIONS.items() if name in request]
@@ -62,6 +62,7 @@ def create_cluster(request: Mapping[str, Any]) -> str:
     flags.append("--no-auto-terminate" if instances["KeepJobFlowAliveWhenNoSteps"] else "--auto-terminate")
     lines = [f"{option} {shlex.quote(value)}" for option, value in said]
     lines += [f"--tags {shlex.join(tags)}"] if tags else []
+    lines += [f"--region {shlex.quote(region)}"] if region else []
     return " \\\n  ".join(["aws emr create-cluster", *lines, *flags])
 
 
@@ -78,6 +79,15 @@ def add_steps(request: Mapping[str, Any], region: str | None) -> str:
 def unsaid(request: Mapping[str, Any]) -> list[str]:
     """Return what of a request the command has no option for."""
     return sorted(request.keys() - OPTIONS.keys() - ELSEWHERE)
+
+
+def parted(request: Mapping[str, Any]) -> list[str]:
+    """Return the names of the steps whose properties the command cannot say: it has `a=b,c=d` and no quoting."""
+    return [
+        step["Name"]
+        for step in request.get("Steps", ())
+        if any("," in each["Key"] + each["Value"] or "=" in each["Key"] for each in step["HadoopJarStep"]["Properties"])
+    ]
 
 
 def _group(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from moto import mock_aws
 from framework import aws
 from framework.cli import clusters
 from framework.emr.cluster.request import CREATION
+from framework.errors import ClusterFailedError, UnknownClusterError
 from tests.command import ROOT, Said, lakegate
 from tests.emr.amazon import Amazon, faults, refusal
 
@@ -130,7 +132,7 @@ def test_no_secret_and_no_number_of_an_account_is_printed(home: Path, clients: C
     assert ACCOUNT not in said.out + said.err
     assert PASSWORD not in said.out + said.err
     assert PROPERTY not in said.out + said.err
-    assert "arn:aws:kms:eu-north-1:<account>:key/1" in said.out
+    assert "arn:aws:kms:eu-north-1:ACCOUNT:key/1" in said.out
     attributes = first_json(said.out)["KerberosAttributes"]
     assert attributes == {"Realm": "EC2.INTERNAL", "KdcAdminPassword": "**********"}
 
@@ -169,6 +171,35 @@ def test_what_does_not_fit_is_refused_with_the_name_of_the_setting(home: Path, c
     assert (said.code, "No EMR release" in said.err) == (1, True)
 
 
+def command(out: str) -> list[str]:
+    """Return the words of the printed command, as a shell takes them apart."""
+    text = out[out.index("aws emr create-cluster") :].partition("\n\n")[0]
+    lexer = shlex.shlex(text.replace("\\\n", ""), posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    return list(lexer)
+
+
+def test_the_printed_command_can_be_pasted_where_an_account_is_masked(home: Path, clients: Clients) -> None:
+    uri = f"--set=emr.cluster.log_uri=s3://logs-{ACCOUNT}-eu/emr"
+    said = call(
+        home,
+        "plan",
+        uri,
+        "--set=aws.region=eu-west-1",
+        "--set=emr.cluster.name=the secret-1",
+        LAKEGATE_SECRETS__DB="secret-1",
+    )
+    words = command(said.out)
+    assert words[words.index("--log-uri") + 1] == "s3://logs-ACCOUNT-eu/emr"
+    assert words[words.index("--region") + 1] == "eu-west-1"
+    assert words[words.index("--name") + 1] == "the **********"
+    assert "ACCOUNT stands for the number of the account" in said.err
+
+
+def test_a_secret_too_short_to_be_told_from_a_word_masks_no_word(home: Path, clients: Clients) -> None:
+    assert "Name" in first_json(call(home, "plan", LAKEGATE_SECRETS__DB="a").out)
+
+
 # -- create ------------------------------------------------------------------------------------------------------------
 
 
@@ -194,7 +225,8 @@ def test_create_asks_makes_both_and_says_how_to_follow(
     assert "unsafe    emr.cluster.subnets" in said.out
     assert "j-1  lakegate" in said.out
     assert "#/clusterDetails/j-1" in said.out
-    assert "`lakegate cluster show j-1`" in said.out
+    assert "`lakegate cluster show j-1 --env prod`" in said.out
+    assert "`lakegate cluster terminate j-1 --env prod`" in said.out
     (sent,) = emr.asked("run_job_flow")
     (secured,) = emr.asked("create_security_configuration")
     assert sent["SecurityConfiguration"] == secured["Name"]
@@ -211,7 +243,7 @@ def test_two_creations_have_two_tokens_and_one_that_is_named_is_looked_for_first
         assert call(home, "create", "--yes").code == 0
         tokens.append(token(clients["emr"]))
     assert tokens[0] != tokens[1]
-    tagged = {"Cluster": {"Id": "j-5", "Tags": [{"Key": CREATION, "Value": "t1"}]}}
+    tagged = {"Cluster": {"Id": "j-5", "Status": {"State": "WAITING"}, "Tags": [{"Key": CREATION, "Value": "t1"}]}}
     clients["emr"] = emr = Amazon(
         list_clusters=[{"Clusters": [{"Id": "j-5", "Name": "lakegate"}]}], describe_cluster=[tagged]
     )
@@ -250,6 +282,32 @@ def test_create_waits_until_it_is_up_and_fails_when_it_ends(home: Path, clients:
     assert (said.code, "BOOTSTRAP_FAILURE: exit 1" in said.err) == (1, True)
 
 
+def test_the_token_is_said_before_the_call(home: Path, clients: Clients) -> None:
+    def interrupted(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    clients["emr"] = creating()
+    clients["once"] = once = Amazon(run_job_flow=interrupted)
+    said = call(home, "create", "--yes")
+    assert said.code == 130
+    (sent,) = once.asked("run_job_flow")
+    token = next(tag["Value"] for tag in sent["Tags"] if tag["Key"] == CREATION)
+    assert f"Creation {token}:" in said.out
+
+
+@pytest.mark.parametrize("state", ["TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"])
+def test_a_creation_whose_cluster_has_ended_is_an_error(home: Path, clients: Clients, state: str) -> None:
+    status = {"State": state, "StateChangeReason": {"Code": "USER_REQUEST"}}
+    tagged = {"Cluster": {"Id": "j-5", "Status": status, "Tags": [{"Key": CREATION, "Value": "t1"}]}}
+    clients["emr"] = emr = Amazon(
+        list_clusters=[{"Clusters": [{"Id": "j-5", "Name": "lakegate"}]}], describe_cluster=[tagged]
+    )
+    said = call(home, "create", "--yes", "--creation", "t1")
+    assert (said.code, type(said.error)) == (1, ClusterFailedError)
+    assert f"j-5 is {state}: USER_REQUEST" in said.err
+    assert emr.asked("run_job_flow") == []
+
+
 # -- list, show, resize, terminate -------------------------------------------------------------------------------------
 
 
@@ -262,6 +320,16 @@ def test_list_shows_active_clusters_or_says_that_there_is_none(home: Path, clien
     clients["emr"] = Amazon(list_clusters=[{"Clusters": []}])
     assert "--all" in call(home, "list").out
     assert call(home, "list", "--all").out == "There is no cluster.\n"
+
+
+def test_list_shows_the_whole_of_ids_and_names_also_where_there_is_little_room(home: Path, clients: Clients) -> None:
+    status = {"State": "WAITING", "Timeline": {"CreationDateTime": NOW}}
+    found = {"Id": "j-MSG4TKX8SQT4U", "Name": "lakegate-transient-1a2b3c4d", "Status": status}
+    clients["emr"] = Amazon(list_clusters=[{"Clusters": [found]}])
+    said = call(home, "list", COLUMNS="80")
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.out.splitlines() if "│" in line]
+    assert rows[0][0] == "j-MSG4TKX8SQT4U"
+    assert "".join(row[1] for row in rows) == "lakegate-transient-1a2b3c4d"
 
 
 def test_show_says_how_a_cluster_is(home: Path, clients: Clients) -> None:
@@ -323,6 +391,7 @@ def test_resize_changes_bounds_and_nodes_and_refuses_what_it_cannot_read(home: P
     )
     said = call(home, "resize", "j-1", "--max", "20", "--nodes", "core=2")
     assert "j-1 scales between 1 and 20 Instances." in said.out
+    assert "`lakegate cluster show j-1 --env prod`" in said.out
     assert emr.asked("modify_instance_groups")[0]["InstanceGroups"] == [{"InstanceGroupId": "ig-1", "InstanceCount": 2}]
     assert call(home, "resize", "j-1").code == 2
     assert call(home, "resize", "j-1", "--nodes", "core").code == 2
@@ -364,6 +433,10 @@ def test_a_cluster_lives_and_ends_with_the_clients_that_boto3_makes(home: Path) 
         assert "Made the security configuration" not in called("create", "--yes", "--set=emr.cluster.name=second")
         assert "lakegate: WAITING" in called("show")
         assert "second" in called("list")
+        keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        for verb in (["show"], ["terminate", "--yes"]):
+            said = call(home, *verb, "j-NOPE", AWS_DEFAULT_REGION="eu-north-1", **keys)
+            assert (said.code, type(said.error)) == (1, UnknownClusterError)
         assert "is terminating" in called("terminate", "--yes")
         assert "is terminating" in called("terminate", "second", "--yes")
         assert called("list") == "There is no active cluster; --all lists those that ended.\n"

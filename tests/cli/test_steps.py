@@ -2,13 +2,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from framework import aws
 from framework.cli.steps import took
 from framework.emr import pace
+from framework.errors import SettingError, UnknownClusterError
 from tests.command import Said, lakegate, project
-from tests.emr.amazon import Amazon
+from tests.emr.amazon import Amazon, refusal
 from tests.emr.things import NOW, Time, step
 
 
@@ -105,3 +107,26 @@ def test_a_step_that_goes_on_or_is_unknown_ends_cancel_with_one(shop: Path, monk
 )
 def test_a_time_is_said_in_its_largest_units(seconds: float | None, said: str) -> None:
     assert took(seconds) == said
+
+
+@pytest.mark.parametrize("command", [["steps"], ["cancel", "s-1"], ["logs", "s-1"], ["why", "s-1"], ["why", "j-1"]])
+def test_without_a_region_the_setting_is_named(shop: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps what it once found
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    said = lakegate(shop, *command, AWS_EC2_METADATA_DISABLED="true", AWS_CONFIG_FILE="/nonexistent")
+    assert (said.code, type(said.error)) == (2, SettingError)
+    assert "'aws.region'" in said.err
+
+
+def test_a_cluster_that_emr_does_not_know_is_said(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = refusal("ListSteps", "InvalidRequestException", "Cluster id 'j-1' is not valid.")
+    said = call(shop, monkeypatch, Amazon(list_steps=[unknown]), "steps")
+    assert (said.code, type(said.error)) == (1, UnknownClusterError)
+
+
+def test_steps_and_cancel_take_the_cluster(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    emr = Amazon(list_steps=[{"Steps": [step(1, "COMPLETED")]}])
+    assert call(shop, monkeypatch, emr, "steps", "--cluster", "j-OTHER").code == 0
+    assert call(shop, monkeypatch, emr, "cancel", "s-1", "--cluster", "j-OTHER").code == 0
+    assert {asked["ClusterId"] for asked in emr.asked("list_steps")} == {"j-OTHER"}

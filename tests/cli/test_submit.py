@@ -23,8 +23,10 @@ from framework.errors import (
     BundleMissingError,
     ChainParameterError,
     ClusterEndedError,
+    ClusterNotFoundError,
     ClusterStateError,
     CredentialRefusedError,
+    OtherStepsError,
     ParameterValueError,
     ReleaseMismatchError,
     StepsFailedError,
@@ -164,7 +166,9 @@ def test_a_dry_run_prints_the_command_that_does_the_same(submit: Submit) -> None
     )
     command = shlex.split(said.out.rsplit("\n\n", 1)[1])
     assert command[:6] == ["aws", "emr", "add-steps", "--cluster-id", "j-1", "--steps"]
-    assert command[7:] == ["--execution-role-arn", role, "--region", "eu-west-1"]
+    masked = role.replace("123456789012", "ACCOUNT")
+    assert command[7:] == ["--execution-role-arn", masked, "--region", "eu-west-1"]
+    assert "ACCOUNT stands for the number of the account" in said.err
     for step_, mine in zip(json.loads(command[6]), request(said)["Steps"], strict=True):
         jar = mine["HadoopJarStep"]
         (mark,) = jar["Properties"]
@@ -177,6 +181,29 @@ def test_a_dry_run_prints_the_command_that_does_the_same(submit: Submit) -> None
             "Properties": f"{mark['Key']}={mark['Value']}",
             "LogUri": "s3://l",
         }
+
+
+@pytest.mark.parametrize("where", [[], ["--transient"]])
+def test_what_a_program_is_given_is_printed_as_it_is(submit: Submit, where: list[str]) -> None:
+    role = "--set=emr.cluster.service_role=arn:aws:iam::123456789012:role/s"
+    said = submit("orders", "--dry-run", "--set", "run.interval=202611210000", role, *where)
+    assert "--set=run.interval=202611210000" in said.out.partition("\n\n")[0]
+    assert "--set=run.interval=202611210000" in said.out.partition("\n\n")[2]
+    assert "123456789012" not in said.out
+
+
+def test_a_printed_command_says_that_aws_parts_properties_at_commas(submit: Submit, shop: Path) -> None:
+    text = (shop / "conf" / "emr.toml").read_text()
+    for name, properties in (("commas", '"a" = "b,c=d"'), ("plain", '"a" = "b=d"')):
+        step_ = f'[[emr.steps]]\nname = "jar"\nkind = "jar"\njar = "s3://b/x.jar"\nproperties = {{ {properties} }}\n'
+        (shop / "conf" / f"{name}.toml").write_text(text + step_)
+    for where in ([], ["--transient"]):
+        said = submit("jar", "hello", "--dry-run", *where, env="commas")
+        assert said.code == 0, said.err
+        assert (
+            "The command does not do the same: `aws` parts properties at commas, and step 'jar' has one in" in said.err
+        )
+        assert "The command does not" not in submit("jar", "--dry-run", *where, env="plain").err
 
 
 def test_a_dry_run_takes_less_than_a_second_and_asks_nobody(shop: Path, tmp_path: Path) -> None:
@@ -231,6 +258,17 @@ def test_a_submission_that_is_there_already_is_found_by_its_id(submit: Submit) -
     assert len(emr.client.asked("add_job_flow_steps")) == 1
 
 
+@pytest.mark.parametrize("where", [[], ["--transient"]])
+def test_an_id_of_other_steps_is_refused(submit: Submit, where: list[str]) -> None:
+    emr = Transient() if where else Emr()
+    assert submit("hello", "--submission", "t3", *where, emr=emr).code == 0
+    for names in (["hello", "hello"], ["report"]):
+        said = submit(*names, "--submission", "t3", *where, emr=emr)
+        assert (said.code, type(said.error)) == (1, OtherStepsError)
+        assert "it has 'hello' (s-1)" in said.err
+    assert len(emr.steps) == 1
+
+
 # -- what is submitted ------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +286,7 @@ def test_a_chain_is_one_call_in_order_and_files_are_sent_once(submit: Submit, bu
     address = next(key for key in sent if key.endswith("/day.hql"))
     assert asked["Steps"][1]["HadoopJarStep"]["Args"][4] == f"s3://{bucket.name}/{address}"
     assert said.out.splitlines()[1:4] == ["Submission t1 to cluster j-1:", "s-1  orders", "s-2  report"]
-    assert "lakegate logs s-1 --follow" in said.out
+    assert "`lakegate logs s-1 --follow --env emr`, or all of them: `lakegate steps --env emr`." in said.out
     assert "Uploaded 0 of 6 files" in submit(*arguments, emr=Emr()).out
 
 
@@ -399,7 +437,7 @@ def test_a_step_that_did_not_complete_ends_the_command_with_one(submit: Submit, 
     said = submit("orders", "hello", "--wait", emr=Emr("COMPLETED", end))
     assert (said.code, type(said.error)) == (1, StepsFailedError)
     assert f"s-2: hello  {end}" in said.err
-    assert "lakegate why s-2" in said.err
+    assert "`lakegate why s-2 --env emr`" in said.err
     assert ("no table (log: s3://logs/stderr.gz)" in said.err) == (end == "FAILED")
 
 
@@ -418,7 +456,7 @@ def test_after_the_timeout_is_done_what_was_said(submit: Submit, choice: str, si
     assert emr.signals == signals
     kill = [each["Steps"][0]["Name"] for each in emr.client.asked("add_job_flow_steps")[1:]]
     assert kill == (["kill orders"] if signals else [])
-    assert ("killed by step s-2" if signals else "Left as it is: s-1. `lakegate cancel s-1`") in said.out
+    assert ("killed by step s-2" if signals else "Left as it is: s-1. `lakegate cancel s-1 --env emr`") in said.out
 
 
 @pytest.mark.parametrize(("answer", "signals"), [("y\n", ["SEND_INTERRUPT"]), ("n\n", []), ("", [])])
@@ -457,6 +495,56 @@ def test_a_time_has_a_unit(text: str, expected: float) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(Exception, match="is no time"):
         seconds(text)
+
+
+@pytest.mark.parametrize("reason", ["timeout", "ctrl-c"])
+def test_that_cancelling_failed_does_not_hide_why_it_was_asked_for(submit: Submit, reason: str) -> None:
+    def interrupted(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    emr = Emr(cancel_steps=[refusal("CancelSteps", "AccessDeniedException", "no such right")])
+    listed, looks = emr.listed, list[int]()
+
+    def second(**asked: Any) -> Any:
+        looks.append(1)
+        return interrupted() if reason == "ctrl-c" and len(looks) == 2 else listed(**asked)
+
+    emr.client.answers["list_steps"] = second
+    said = submit("hello", "--timeout", "5s", "--on-timeout", "cancel", emr=emr)
+    if reason == "timeout":
+        assert (said.code, type(said.error)) == (1, StepTimeoutError)
+        assert "s-1 did not end within 5 s" in said.err
+    else:
+        assert said.code == 130
+    assert "They were not cancelled: AWS did not do CancelSteps: AccessDeniedException: no such right." in said.err
+    assert "s-1 may go on. Look: `lakegate steps --env emr`; try again: `lakegate cancel s-1 --env emr`." in said.err
+
+
+def test_ctrl_c_while_cancelling_says_that_it_was_not_finished(submit: Submit) -> None:
+    def interrupted(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    emr = Emr(cancel_steps=interrupted)
+    said = submit("hello", "--timeout", "5s", "--on-timeout", "cancel", emr=emr)
+    assert (said.code, type(said.error)) == (1, StepTimeoutError)
+    assert "Cancelling was interrupted." in said.err
+    assert "try again: `lakegate cancel s-1 --env emr`" in said.err
+
+
+def test_where_waiting_is_refused_the_steps_are_said_to_go_on(submit: Submit) -> None:
+    emr = Emr()
+    listed, looks = emr.listed, list[int]()
+
+    def expires(**asked: Any) -> Any:
+        looks.append(1)
+        return refusal("ListSteps", "ExpiredTokenException", "expired") if len(looks) > 2 else listed(**asked)
+
+    emr.client.answers["list_steps"] = expires
+    said = submit("hello", "--wait", emr=emr)
+    assert (said.code, type(said.error)) == (1, AwsRefusedError)
+    assert "ExpiredTokenException" in said.err
+    assert "s-1 goes on. Look: `lakegate steps --env emr`; cancel: `lakegate cancel s-1 --env emr`." in said.err
+    assert emr.signals == []
 
 
 # -- a cluster of its own ---------------------------------------------------------------------------------------------
@@ -522,6 +610,7 @@ def test_a_dry_run_prints_the_transient_cluster_and_asks_nobody(submit: Submit) 
     assert [step["Name"] for step in json.loads(text)["Steps"]] == ["orders", "hello"]
     assert "emr create-cluster" in command
     assert "--auto-terminate" in command
+    assert "--region eu-west-1" in command
     assert '"Type":"CUSTOM_JAR","Name":"orders"' in command
 
 
@@ -532,3 +621,42 @@ def test_what_stands_against_a_transient_cluster_is_found_before_anything_is_sen
     protected = submit("hello", "--transient", "--set", "emr.cluster.termination_protection=true", emr=emr)
     assert isinstance(protected.error, TransientClusterError)
     assert emr.made == []
+
+
+def test_what_is_printed_of_a_transient_cluster_names_it(submit: Submit) -> None:
+    said = submit("hello", "--transient", "--set", "aws.region=eu-west-1", emr=Transient())
+    more = " --env emr --set aws.region=eu-west-1 --cluster j-NEW"
+    assert f"`lakegate logs s-1 --follow{more}`, or all of them: `lakegate steps{more}`." in said.out
+    late = submit("hello", "--transient", "--timeout", "5s", emr=Transient())
+    assert "`lakegate cancel s-1 --env emr --cluster j-NEW`" in late.out
+    failed = submit("hello", "--transient", "--wait", emr=Transient("FAILED"))
+    assert "`lakegate why s-1 --env emr --cluster j-NEW`" in failed.err
+
+
+def test_a_cluster_that_was_found_by_its_name_is_named_by_its_id(submit: Submit, shop: Path) -> None:
+    (shop / "conf" / "found.toml").write_text(
+        (shop / "conf" / "emr.toml").read_text().replace('cluster_id = "j-1"', "")
+    )
+    emr = Emr(list_clusters=[{"Clusters": [{"Id": "j-1", "Name": "lakegate"}]}])
+    said = submit("hello", emr=emr, env="found")
+    assert said.code == 0, said.err
+    assert "`lakegate logs s-1 --follow --env found --cluster j-1`" in said.out
+
+
+def test_options_may_stand_before_the_name(shop: Path, submit: Submit) -> None:
+    before = lakegate(shop, "submit", "--env", "emr", "--dry-run", "--set=emr.step_log_uri=s3://l", "hello", path=())
+    assert request(before)["Steps"][0]["Name"] == "hello"
+    assert "LogUri" in before.out
+    unknown = lakegate(shop, "submit", "--environment", "emr", "hello", path=())
+    assert (unknown.code, "No such option: --environment" in unknown.err) == (2, True)
+    helped = lakegate(shop, "submit", "--env", "emr", "--help", path=())
+    assert (helped.code, "orders" in helped.out) == (0, True)
+
+
+def test_a_transient_cluster_is_never_found_as_the_permanent_one(submit: Submit, shop: Path) -> None:
+    (shop / "conf" / "name.toml").write_text((shop / "conf" / "emr.toml").read_text().replace('cluster_id = "j-1"', ""))
+    emr = Transient()
+    assert submit("hello", "--transient", "--submission", "t4", emr=emr, env="name").code == 0
+    assert emr.made[0]["Name"] == "lakegate-transient-t4"
+    said = submit("hello", emr=emr, env="name")
+    assert (said.code, type(said.error)) == (1, ClusterNotFoundError)

@@ -113,7 +113,9 @@ class Emr:
         """Be EMR for a while."""
         emr, make = self.client(), aws.client
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(aws, "client", lambda service, settings: emr if service == "emr" else make(service, settings))
+            patch.setattr(
+                aws, "client", lambda service, settings, **_: emr if service == "emr" else make(service, settings)
+            )
             yield emr
 
     def _of_step(self, asked: Mapping[str, str]) -> Answer:

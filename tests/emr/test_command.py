@@ -39,6 +39,12 @@ def test_a_cluster_of_groups_is_said_as_the_command_names_things() -> None:
     assert said["--no-auto-terminate"] == said["--no-termination-protected"] == []
 
 
+def test_the_command_names_the_region_that_is_known() -> None:
+    request = run_job_flow(EmrSettings(), "none")
+    assert "--region eu-west-1" in create_cluster(request, "eu-west-1")
+    assert "--region" not in create_cluster(request)
+
+
 def test_a_cluster_of_fleets_and_what_the_command_has_no_option_for() -> None:
     fleet = {"types": [{"instance_type": "m7g.xlarge"}], "on_demand": 1}
     said = options(fleets={"primary": fleet, "core": fleet}, termination_protection=True)

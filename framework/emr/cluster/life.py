@@ -18,6 +18,7 @@ from framework.errors import (
     ClusterProtectedError,
     ClusterTimeoutError,
     LostClusterError,
+    UnknownClusterError,
 )
 
 UP = ("RUNNING", "WAITING")
@@ -65,7 +66,7 @@ def create(emr: Any, once: Any, request: Mapping[str, Any], token: str, since: d
             pace.pause(SHORTEST * 2**attempt)
             try:
                 found = made(emr, request["Name"], token, since)
-            except AwsRefusedError as error:
+            except (AwsRefusedError, UnknownClusterError) as error:
                 raise LostClusterError(request["Name"], token, str(error)) from failed
             if found:
                 return found
@@ -130,6 +131,13 @@ def wait(emr: Any, cluster: str, *, pace: Pace, timeout: float, observe: Callabl
             raise ClusterTimeoutError(cluster, state or "unknown", timeout)
         pace.pause(interval, at_most=left)
         interval = min(interval * 1.5, LONGEST)
+
+
+def require_not_over(emr: Any, cluster: str) -> None:
+    """Refuse a cluster that has ended, or ends. Raises ClusterFailedError."""
+    status = ask(emr.describe_cluster, ClusterId=cluster)["Cluster"]["Status"]
+    if status["State"] in OVER:
+        raise ClusterFailedError(cluster, status["State"], reason(status))
 
 
 def reason(status: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from framework.errors import TransientClusterError, UnknownApplicationError, Uns
 
 CREATION = "lakegate:creation"
 MOST_STEPS = 256
+LONGEST_NAME = 256
 # Not installed by name: Delta and Iceberg are enabled by a classification, Hudi comes with Spark, Hive, Presto, Flink.
 BUILT_IN = {"delta", "hudi", "iceberg"}
 # Beside all from 6.12 on, these can have three primary nodes in fleets (Management Guide, "Plan primary nodes").
@@ -93,10 +94,11 @@ def run_job_flow(
 
 
 def transient(
-    request: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], role: str | None = None
+    request: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], role: str | None = None, *, token: str = ""
 ) -> dict[str, Any]:
     """Return the request of a cluster that runs these steps and ends itself; `role` is the IAM role of the steps.
 
+    Its name says that it is transient, and of which submission: it is never found as the one that stays.
     Raises TransientClusterError where it would not end itself, or where EMR would not take the steps.
     """
     nodes = request["Instances"]
@@ -115,7 +117,15 @@ def transient(
     # It has no idle time to wait for: it ends with its last step.
     kept = {name: value for name, value in request.items() if name != "AutoTerminationPolicy"}
     alone = {**nodes, "KeepJobFlowAliveWhenNoSteps": False}
-    return {**kept, "Instances": alone, "Steps": [dict(step) for step in steps], **given(StepExecutionRoleArn=role)}
+    own = "-transient" + (f"-{token}" if token else "")
+    named = request["Name"][: LONGEST_NAME - len(own)] + own
+    return {
+        **kept,
+        "Name": named,
+        "Instances": alone,
+        "Steps": [dict(step) for step in steps],
+        **given(StepExecutionRoleArn=role),
+    }
 
 
 def require_supported(settings: EmrSettings, made_of: Release) -> None:

@@ -1,15 +1,15 @@
 """Adding steps once: AddJobFlowSteps has no client token, so a call whose answer was lost is not simply made again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from framework import aws
 from framework.emr.api import ask
 from framework.emr.pace import Pace
-from framework.emr.steps.state import listed
+from framework.emr.steps.state import StepState, listed
 from framework.emr.steps.step import AddRequest, marker
-from framework.errors import AwsRefusedError, LostAnswerError
+from framework.errors import AwsRefusedError, LostAnswerError, OtherStepsError, UnknownClusterError
 
 TRIES = 6
 # After a lost answer the steps may come to be listed a little later than the call was made.
@@ -25,11 +25,12 @@ def add(
 
     A throttled call was not done and is repeated. After a lost answer the steps are looked for by their markers, and
     the call is repeated only when they are not there; with `again` they are looked for before the first call, too.
-    Raises AwsRefusedError, or LostAnswerError where it stays unknown whether they are there.
+    Raises AwsRefusedError, LostAnswerError where it stays unknown whether they are there, and OtherStepsError where
+    those that are there are not the ones of the request.
     """
-    cluster, count = request["JobFlowId"], len(request["Steps"])
-    if again and (found := find(emr, cluster, token, count, clock)):
-        return found
+    cluster, names = request["JobFlowId"], [step["Name"] for step in request["Steps"]]
+    if again and (found := find(emr, cluster, token, len(names), clock)):
+        return same_steps(found, names, cluster, token)
     wait = 2.0
     for left in reversed(range(TRIES)):
         try:
@@ -39,8 +40,8 @@ def add(
             if not lost and (not left or not aws.is_throttled(error.__cause__)):
                 raise
             if lost:
-                if found := look(emr, cluster, token, count, clock, pace, str(error.reason)):
-                    return found
+                if found := look(emr, cluster, token, len(names), clock, pace, error.reason):
+                    return same_steps(found, names, cluster, token, lost=error.reason)
                 if not left:
                     raise LostAnswerError(cluster, token, error.reason) from error
         pace.pause(wait)
@@ -50,29 +51,48 @@ def add(
 
 def look(
     emr: Any, cluster: str, token: str, count: int, clock: Callable[[], datetime], pace: Pace, reason: str
-) -> list[str]:
+) -> dict[int, StepState]:
     """Look for the steps for a while; no steps mean that they were not added."""
-    found: list[str] = []
+    found: dict[int, StepState] = {}
     for seconds in LOOKS:
         pace.sleep(seconds)
         try:
             found = find(emr, cluster, token, count, clock)
-        except AwsRefusedError as error:
-            raise LostAnswerError(cluster, token, f"{reason}; then {error.operation}: {error.reason}") from error
-        if len(found) == count:
+        except (AwsRefusedError, UnknownClusterError) as error:
+            then = f"{error.operation}: {error.reason}" if isinstance(error, AwsRefusedError) else str(error)
+            raise LostAnswerError(cluster, token, f"{reason}; then {then}") from error
+        if len(found) >= count:
             break
     return found
 
 
-def find(emr: Any, cluster: str, token: str, count: int, clock: Callable[[], datetime]) -> list[str]:
-    """Return the ids of a submission's steps in order, or none: a call adds all of its steps or nothing."""
-    wanted = {marker(token, number): number for number in range(1, count + 1)}
-    found: dict[int, str] = {}
+def find(emr: Any, cluster: str, token: str, count: int, clock: Callable[[], datetime]) -> dict[int, StepState]:
+    """Return a submission's steps by their numbers, also those beyond `count`, which is how many are expected."""
+    mine = marker(token, 0).removesuffix("000")
+    found: dict[int, StepState] = {}
     for step in listed(emr, cluster):
         if step.created and step.created < clock() - OLDEST:
             break
-        if step.marker in wanted:
-            found[wanted[step.marker]] = step.id
-            if len(found) == count:
-                return [found[number] for number in sorted(found)]
-    return [found[number] for number in sorted(found)]
+        mark = step.marker or ""
+        if mark.startswith(mine) and (number := mark.removeprefix(mine)).isdecimal():
+            found[int(number)] = step
+        elif len(found) >= count:
+            break
+    return found
+
+
+def same_steps(
+    found: Mapping[int, StepState], names: Sequence[str], cluster: str, token: str, *, lost: str = ""
+) -> list[str]:
+    """Return the ids of a submission's steps in order, where they are the ones that are submitted.
+
+    Raises OtherStepsError where they are others, fewer or more; LostAnswerError where the answer was `lost` and not
+    all of them are listed yet.
+    """
+    steps = {number: found[number] for number in sorted(found)}
+    ids = [step.id for step in steps.values()]
+    if lost and len(ids) < len(names):
+        raise LostAnswerError(cluster, token, f"{lost}; {len(ids)} of {len(names)} steps are listed: {', '.join(ids)}")
+    if [(number, step.name) for number, step in steps.items()] != list(enumerate(names, start=1)):
+        raise OtherStepsError(cluster, token, {step.id: step.name for step in steps.values()}, names)
+    return ids

@@ -268,3 +268,12 @@ def test_a_cluster_that_would_not_end_or_whose_steps_emr_refuses_is_not_transien
 def test_with_one_step_at_a_time_a_failure_may_end_the_chain() -> None:
     made = transient(request(), [{**STEP, "ActionOnFailure": "TERMINATE_CLUSTER"}] * 256)
     assert faults("RunJobFlow", made) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("lakegate", "lakegate-transient-ab1"), ("n" * 256, "n" * 242 + "-transient-ab1")]
+)
+def test_a_transient_cluster_has_a_name_of_its_own_that_says_so(name: str, expected: str) -> None:
+    made = transient(request(name=name), [STEP], token="ab1")
+    assert made["Name"] == expected
+    assert faults("RunJobFlow", made) == []

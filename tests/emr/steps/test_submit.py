@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +8,7 @@ from botocore.exceptions import ConnectionClosedError, NoCredentialsError, ReadT
 from framework.config.steps import Bash
 from framework.emr.steps.step import AddRequest, add_request, chain
 from framework.emr.steps.submit import add
-from framework.errors import AwsRefusedError, LostAnswerError
+from framework.errors import AwsRefusedError, LostAnswerError, OtherStepsError
 from tests.emr.amazon import Amazon, refusal
 from tests.emr.things import NOW, Time, settings, step
 
@@ -19,8 +19,8 @@ THROTTLED = refusal("AddJobFlowSteps", "ThrottlingException")
 WORKS = [Bash(kind="bash", name="a", command="x"), Bash(kind="bash", name="b", command="y")]
 
 
-def request(token: str = "abc") -> AddRequest:
-    return add_request("j-1", chain(WORKS, settings(), None, on_failure="continue", token=token), settings().emr)
+def request(token: str = "abc", works: Sequence[Bash] = WORKS) -> AddRequest:
+    return add_request("j-1", chain(works, settings(), None, on_failure="continue", token=token), settings().emr)
 
 
 class Steps:
@@ -38,7 +38,8 @@ class Steps:
         for number, each in enumerate(asked["Steps"], start=first):
             jar = each["HadoopJarStep"]
             properties = {pair["Key"]: pair["Value"] for pair in jar["Properties"]}
-            self.added.insert(0, step(number, "PENDING", Config={"Args": jar["Args"], "Properties": properties}))
+            config = {"Args": jar["Args"], "Properties": properties}
+            self.added.insert(0, step(number, "PENDING", Config=config, Name=each["Name"]))
         lost, self.lose = self.lose, None
         return lost or {"StepIds": [f"s-{number}" for number in range(first, len(self.added))]}
 
@@ -128,3 +129,32 @@ def test_steps_of_long_ago_are_not_paged_through() -> None:
     emr = Amazon(list_steps=pages, add_job_flow_steps=[{"StepIds": ["s-1", "s-2"]}])
     assert submit(emr, Time(), again=True) == ["s-1", "s-2"]
     assert len(emr.asked("list_steps")) == 1
+
+
+@pytest.mark.parametrize(
+    "names", ["a", "b", "aba", "abb", "ac", "ba"], ids=["fewer", "the last", "more", "one more", "another", "order"]
+)
+def test_an_id_whose_steps_are_others_than_those_submitted_is_refused_with_what_is_there(names: str) -> None:
+    steps = Steps()
+    submit(steps.emr, Time())
+    works = [Bash(kind="bash", name=name, command="x") for name in names]
+    with pytest.raises(OtherStepsError, match=r"it has 'a' \(s-1\), 'b' \(s-2\)") as refused:
+        add(steps.emr, request(works=works), "abc", clock=lambda: NOW, pace=Time().pace, again=True)
+    assert refused.value.found == ("s-1", "s-2")
+    assert len(steps.emr.asked("add_job_flow_steps")) == 1
+
+
+def test_a_part_of_what_was_submitted_is_no_success() -> None:
+    steps = Steps(lose=TIMEOUT)
+    steps.emr.answers["list_steps"] = lambda **_: {"Steps": [each for each in steps.added if each["Name"] != "b"]}
+    with pytest.raises(LostAnswerError, match=r"1 of 2 steps are listed: s-1.* --submission abc"):
+        submit(steps.emr, Time())
+    with pytest.raises(OtherStepsError, match=r"it has 'a' \(s-1\); submitted are 'a', 'b'"):
+        submit(steps.emr, Time(), again=True)
+    assert len(steps.emr.asked("add_job_flow_steps")) == 1
+
+
+def test_a_cluster_that_lists_nothing_any_more_keeps_the_id_of_the_submission() -> None:
+    gone = refusal("ListSteps", "InvalidRequestException", "Cluster id 'j-1' is not valid.")
+    with pytest.raises(LostAnswerError, match=r"EMR knows no cluster 'j-1'.*--submission abc"):
+        submit(Amazon(add_job_flow_steps=[TIMEOUT], list_steps=[gone]), Time())
