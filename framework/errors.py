@@ -34,7 +34,7 @@ LakegateError
 ├── EmrError (1)                    clusters, steps and what is sent to them
 │   ├── UnknownReleaseError · ReleaseMismatchError · AwsRefusedError
 │   ├── BundleToolMissingError · WheelError · NoWheelError · UnreachableIndexError
-│   ├── DependencyError · UnfitDependencyError · BundleMissingError · BundleDamagedError
+│   ├── DependencyError · UnfitDependencyError · BundleMissingError · BundleDamagedError · StaleBundleError
 │   ├── ClusterNotFoundError · AmbiguousClusterError · UnknownClusterError · UnknownStepError
 │   ├── UnknownApplicationError · UnsupportedSettingError · MixedArchitectureError · ConfigurationClashError
 │   ├── SecurityConfigurationError · TransientClusterError
@@ -921,6 +921,20 @@ class BundleDamagedError(EmrError, ValueError):
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path} cannot be sent: {reason}. Run `lakegate package` again.")
+
+
+class StaleBundleError(EmrError, ValueError):
+    """A bundle is not of the project as it is now."""
+
+    def __init__(self, files: Mapping[str, str], left_out: Sequence[str] = ()) -> None:
+        self.files, self.left_out = dict(files), tuple(left_out)
+        named = [f"{name} ({how})" for name, how in list(files.items())[:3]]
+        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+        reason = f" The wheel's build leaves out {', '.join(left_out)}: see pyproject.toml." if left_out else ""
+        super().__init__(
+            f"The bundle in dist/ is not of this project as it is now: {', '.join(named)}{more}. The cluster would run "
+            f"what was packaged. Run `lakegate package` again.{reason}"
+        )
 
 
 class UnknownApplicationError(EmrError, LookupError):

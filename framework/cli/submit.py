@@ -23,6 +23,7 @@ from framework.errors import AmbiguousWorkError, ChainParameterError, UnknownWor
 if TYPE_CHECKING:
     from framework.config import Settings
     from framework.emr.bundle.artifacts import Bundle
+    from framework.emr.steps.spark import SparkJob
     from framework.emr.steps.step import AddRequest, Chain, Work
     from framework.emr.steps.step import OnFailure as Action
     from framework.emr.steps.upload import Upload
@@ -119,7 +120,7 @@ def submit(
     parameters = _parameters([name, *rest], given | unchecked, param or [])
     works = _works(here, [name, *rest], environment, overrides, parameters, settings)
     jobs = [work for work in works if isinstance(work, SparkJob)]
-    bundle = _bundle(settings) if jobs else None
+    bundle = _bundle(here, settings, jobs) if jobs else None
     token = submission or secrets.token_hex(4)
     region = aws.region(settings.aws)
     known = [*(value.get_secret_value() for value in settings.secrets.values()), *_of_shell()]
@@ -265,10 +266,14 @@ def _unchecked(name: str, words: Sequence[str]) -> tuple[list[str], dict[str, st
     return names, given
 
 
-def _bundle(settings: "Settings") -> "Bundle":
+def _bundle(here: project.Project, settings: "Settings", jobs: "Sequence[SparkJob]") -> "Bundle":
+    """Return the bundle for the cluster, after comparing it with the project: the cluster has nothing else."""
     from framework.emr.bundle.build import find_bundle
+    from framework.emr.bundle.fresh import require_fresh
 
     found: Bundle = find_bundle(Path("dist"), settings.emr.release, settings.emr.architecture, settings.emr.python)
+    needed = [f"jobs/{job.name}.py" for job in jobs]
+    require_fresh(found, here.root, [*needed, f"conf/{settings.environment}.toml"])
     return found
 
 

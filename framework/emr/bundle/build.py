@@ -7,20 +7,17 @@ cluster can build it again and compare. (Among machines this holds where Python'
 
 from collections.abc import Mapping
 from hashlib import sha256
-from importlib.resources import files as resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from framework.emr.bundle import archive, contents, dependencies, manifest, wheels
+from framework.emr.bundle import archive, contents, dependencies, fresh, manifest, wheels
 from framework.emr.bundle.artifacts import Artifact, Bundle
+from framework.emr.bundle.entrypoint import ENTRYPOINT, entrypoint
 from framework.emr.bundle.manifest import Entry, Manifest, Package, find_bundle
 from framework.emr.bundle.platform import Platform
 from framework.errors import BundleDamagedError, BundleMissingError, BundleToolMissingError, UnfitDependencyError
 
 __all__ = ["build", "find_bundle"]
-
-ENTRYPOINT = Path("scripts") / "run_job.py"
-TEMPLATE = "cli/templates/project/scripts/run_job.py.txt"
 
 
 def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
@@ -47,18 +44,20 @@ def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
             content = dependencies.contents(fetched, all_services=_uses_boto(built[1].requires))
             contents.require_fit(content, lock, platform)
             packed = (_pack(content, scratch), tuple(dependencies.packages(content)))
-        entrypoint = scratch / ENTRYPOINT.name
-        entrypoint.write_bytes(_entrypoint(root))
+        script = scratch / ENTRYPOINT.name
+        script.write_bytes(entrypoint(root))
+        apart = fresh.differences([wheel.path for wheel in built], root)
         Manifest(
             release=platform.release,
             architecture=platform.architecture,
             python=platform.python,
             glibc=".".join(map(str, platform.glibc)),
-            entrypoint=_placed(entrypoint, dist),
+            entrypoint=_placed(script, dist),
             wheels=tuple(_placed(wheel.path, dist) for wheel in built),
             dependencies=_placed(packed[0], dist),
             inputs=inputs,
             packages=packed[1],
+            apart=tuple(apart),
         ).write(dist)
     return find_bundle(dist, platform.release, platform.architecture, platform.python)
 
@@ -85,13 +84,6 @@ def _reused(dist: Path, platform: Platform, inputs: str) -> tuple[Path, tuple[Pa
     except (BundleMissingError, BundleDamagedError):
         return None
     return (path, said.packages) if said.inputs == inputs else None
-
-
-def _entrypoint(root: Path | None) -> bytes:
-    """Return the project's own entrypoint, else the one that `lakegate init` makes."""
-    if root and (root / ENTRYPOINT).is_file():
-        return (root / ENTRYPOINT).read_bytes()
-    return (resources("framework") / TEMPLATE).read_bytes()
 
 
 def _require_python(built: tuple[wheels.Wheel, ...], platform: Platform) -> None:

@@ -49,7 +49,11 @@ class Package(Section):
 
 
 class Manifest(Section):
-    """What a bundle is; `inputs` is the hash of all that its dependencies were made from."""
+    """What a bundle is.
+
+    `inputs` is the hash of all that its dependencies were made from; `apart` are files of the project that are not in
+    its wheel as they are in the project.
+    """
 
     release: str
     architecture: Architecture
@@ -60,6 +64,7 @@ class Manifest(Section):
     dependencies: Entry
     inputs: str
     packages: tuple[Package, ...]
+    apart: tuple[str, ...] = ()
 
     def write(self, dist: Path) -> None:
         """Write it; a reader finds the old one or the new one."""
