@@ -268,8 +268,8 @@ def _unchecked(name: str, words: Sequence[str]) -> tuple[list[str], dict[str, st
 
 def _bundle(here: project.Project, settings: "Settings", jobs: "Sequence[SparkJob]") -> "Bundle":
     """Return the bundle for the cluster, after comparing it with the project: the cluster has nothing else."""
-    from framework.emr.bundle.build import find_bundle
     from framework.emr.bundle.fresh import require_fresh
+    from framework.emr.bundle.manifest import find_bundle
 
     found: Bundle = find_bundle(Path("dist"), settings.emr.release, settings.emr.architecture, settings.emr.python)
     needed = [f"jobs/{job.name}.py" for job in jobs]
