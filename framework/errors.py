@@ -38,7 +38,7 @@ LakegateError
 │   ├── ClusterNotFoundError · AmbiguousClusterError · UnknownClusterError · UnknownStepError
 │   ├── UnknownApplicationError · UnsupportedSettingError · MixedArchitectureError · ConfigurationClashError
 │   ├── SecurityConfigurationError · TransientClusterError
-│   ├── StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
+│   ├── NotOfAClusterError · StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
 │   ├── ClusterStateError · ClusterReleaseError · ClusterArchitectureError · ApplicationMissingError
 │   ├── PreflightError · LostAnswerError · StepTimeoutError · StepsFailedError · ClusterEndedError
 │   ├── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
@@ -1090,6 +1090,17 @@ class LogsMissingError(EmrError, FileNotFoundError):
         super().__init__(
             f"There is no {what} yet; looked for in {', '.join(looked)}. EMR uploads logs every five minutes, and once "
             "more after the end: try again then, or let --follow wait for them."
+        )
+
+
+class NotOfAClusterError(EmrError, ValueError):
+    """The settings of a job are those of a laptop: on a cluster they would fail, or write where nobody looks."""
+
+    def __init__(self, environment: str, faults: Sequence[str]) -> None:
+        self.environment, self.faults = environment, tuple(faults)
+        super().__init__(
+            f"Environment {environment!r} is not for a cluster: {'; '.join(faults)}. Name the one that is (`--env "
+            "prod`; without --env it is `local`), or correct these settings."
         )
 
 

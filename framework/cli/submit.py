@@ -18,7 +18,7 @@ from framework.cli.clusters import client
 from framework.cli.job_command import JobCommands
 from framework.cli.transient import on_transient, print_transient
 from framework.cli.watch import Follow, OnTimeout, Timeout, Wait, watch
-from framework.errors import AmbiguousWorkError, ChainParameterError, UnknownWorkError
+from framework.errors import AmbiguousWorkError, ChainParameterError, SettingError, UnknownWorkError
 
 if TYPE_CHECKING:
     from framework.config import Settings
@@ -200,6 +200,8 @@ def _works(
             _check(here, name, given)
             works.append(SparkJob(name, environment, given, passed_on))
         elif name in steps:
+            if name in parameters:
+                raise ChainParameterError(f"A parameter of {name!r}", "it is a step of the settings, not a job")
             works.append(steps[name])
         else:
             raise UnknownWorkError(name, [*jobs, *steps], environment)
@@ -213,9 +215,12 @@ def _check(here: project.Project, name: str, given: Mapping[str, str]) -> None:
     if not _has_pyspark():
         print(f"{name}: its parameters are unchecked, pyspark is not installed here.", file=sys.stderr)  # noqa: T201
         return
+    from framework.cli.run import RunCommands
     from framework.pipeline.parameters import values
 
-    values(here.load(name), given)
+    job = here.load(name)
+    RunCommands.refuse_clash(name, job.parameters)
+    values(job, given)
 
 
 def _require_fit(here: project.Project, jobs: Sequence[str], settings: "Settings", applications: Iterable[str]) -> None:
@@ -270,11 +275,24 @@ def _bundle(here: project.Project, settings: "Settings", jobs: "Sequence[SparkJo
     """Return the bundle for the cluster, after comparing it with the project: the cluster has nothing else."""
     from framework.emr.bundle.fresh import require_fresh
     from framework.emr.bundle.manifest import find_bundle
+    from framework.emr.steps.reach import require_cluster_settings
 
+    _require_own_conf(here)
+    require_cluster_settings(settings)
     found: Bundle = find_bundle(Path("dist"), settings.emr.release, settings.emr.architecture, settings.emr.python)
     needed = [f"jobs/{job.name}.py" for job in jobs]
     require_fresh(found, here.root, [*needed, f"conf/{settings.environment}.toml"])
     return found
+
+
+def _require_own_conf(here: project.Project) -> None:
+    """Refuse settings of another folder than the one that travels with the jobs."""
+    from framework.config.settings import conf_folder
+
+    travels = [here.jobs / "conf", here.jobs.parent / "conf"]
+    if conf_folder().resolve() not in [folder.resolve() for folder in travels]:
+        reason = f"{conf_folder()} is read here, and the cluster reads the conf/ that travels with the jobs; unset it"
+        raise SettingError("LAKEGATE_CONF", reason, "the environment variables")
 
 
 def _print(request: "AddRequest", region: str | None) -> None:

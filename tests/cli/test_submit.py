@@ -1,6 +1,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,13 +21,17 @@ from framework.errors import (
     AmbiguousWorkError,
     AwsRefusedError,
     BucketError,
+    BundleDamagedError,
     BundleMissingError,
     ChainParameterError,
     ClusterEndedError,
     ClusterStateError,
     CredentialRefusedError,
+    NotOfAClusterError,
+    ParameterConflictError,
     ParameterValueError,
     ReleaseMismatchError,
+    SettingError,
     StaleBundleError,
     StepsFailedError,
     StepTimeoutError,
@@ -283,6 +288,7 @@ def test_a_name_that_is_both_is_refused(submit: Submit, shop: Path) -> None:
         (["orders", "hello", "--min-amount", "1"], ChainParameterError),
         (["orders", "--param", "min_amount=1"], ChainParameterError),
         (["orders", "--param", "hello.x=1"], ChainParameterError),
+        (["hello", "--param", "hello.x=1"], ChainParameterError),
     ],
 )
 def test_parameters_are_checked_before_anything_is_done(submit: Submit, arguments: list[str], error: type) -> None:
@@ -343,12 +349,79 @@ def test_a_job_whose_bundle_is_not_built_is_refused_with_the_way_out(submit: Sub
     assert "lakegate package" in said.err
 
 
+@pytest.mark.parametrize(
+    ("given", "faults"),
+    [
+        ([], 4),
+        (["--env", "emr", "--set", "lake.root=relative/lake", "--set", "spark.master=local[*]"], 2),
+    ],
+)
+def test_an_environment_of_a_laptop_is_refused_with_all_that_is_wrong(
+    shop: Path, submit: Submit, given: list[str], faults: int
+) -> None:
+    built(shop, "emr-spark-8.2.0")
+    said = submit("orders", "--dry-run", "--set", "emr.artifacts=s3://b/a", *given, env="local" if not given else "emr")
+    assert (said.code, type(said.error)) == (1, NotOfAClusterError)
+    assert len(said.error.faults) == faults
+    assert "without --env it is `local`" in said.err
+
+
+def test_settings_that_do_not_travel_are_refused_for_jobs(shop: Path, submit: Submit, tmp_path: Path) -> None:
+    shutil.copytree(shop / "conf", tmp_path / "conf")
+    said = submit("orders", "--dry-run", LAKEGATE_CONF=str(tmp_path / "conf"))
+    assert (said.code, type(said.error)) == (2, SettingError)
+    assert "LAKEGATE_CONF" in said.err
+    assert submit("orders", "--dry-run", LAKEGATE_CONF=str(shop / "conf")).code == 0
+    assert submit("hello", "--dry-run", LAKEGATE_CONF=str(tmp_path / "conf")).code == 0
+
+
+@pytest.mark.parametrize("name", ["continuous", "replan"])
+def test_a_job_that_cannot_be_run_for_a_parameter_s_name_is_not_submitted(
+    packaged: Path, submit: Submit, name: str
+) -> None:
+    text = (packaged / "jobs" / "orders.py").read_text()
+    clash = text.replace("min_amount", name).replace('Job(\n    "orders"', 'Job(\n    "clash"')
+    (packaged / "jobs" / "clash.py").write_text(clash)
+    said = submit("clash", "--dry-run")
+    assert (said.code, type(said.error)) == (2, ParameterConflictError)
+    assert "an option of `lakegate run`" in said.err
+
+
+def test_a_folder_in_place_of_the_manifest_and_a_file_in_place_of_dist_are_said(packaged: Path, submit: Submit) -> None:
+    manifest = packaged / "dist" / "bundle-emr-7.14.0-aarch64-py3.11.json"
+    manifest.unlink()
+    manifest.mkdir()
+    said = submit("orders", "--dry-run", packaged=False)
+    assert (said.code, type(said.error)) == (1, BundleDamagedError)
+    shutil.rmtree(packaged / "dist")
+    (packaged / "dist").write_text("")
+    said = submit("orders", "--dry-run", packaged=False)
+    (packaged / "dist").unlink()
+    assert (said.code, type(said.error)) == (1, BundleMissingError)
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("emr.conf.foo=1", "begin with spark"),
+        ("emr.artifacts=s3://b/#x", "emr.artifacts"),
+        ("emr.artifacts=s3://b/x,y", "emr.artifacts"),
+        ("emr.artifacts=s3://b,c", "emr.artifacts"),
+    ],
+)
+def test_a_setting_that_spark_submit_would_misread_is_refused(submit: Submit, setting: str, reason: str) -> None:
+    said = submit("orders", "--dry-run", "--set", setting)
+    assert (said.code, type(said.error)) == (2, SettingError)
+    assert reason in said.err
+
+
 @pytest.fixture
 def packaged(shop: Path) -> Iterator[Path]:
     """The project as it was packaged, whose files are put back afterwards."""
     built(shop)
     before = {path: path.read_bytes() for folder in ("jobs", "conf", "scripts") for path in (shop / folder).glob("*.*")}
     yield shop
+    shutil.rmtree(shop / "dist", ignore_errors=True)
     for folder in ("jobs", "conf", "scripts"):
         for path in (shop / folder).glob("*.*"):
             if path not in before:

@@ -15,7 +15,13 @@ from framework.emr.bundle.artifacts import Artifact, Bundle
 from framework.emr.bundle.entrypoint import ENTRYPOINT, entrypoint
 from framework.emr.bundle.manifest import Entry, Manifest, Package, find_bundle
 from framework.emr.bundle.platform import Platform
-from framework.errors import BundleDamagedError, BundleMissingError, BundleToolMissingError, UnfitDependencyError
+from framework.errors import (
+    BundleDamagedError,
+    BundleMissingError,
+    BundleToolMissingError,
+    FileExistsRefusedError,
+    UnfitDependencyError,
+)
 
 __all__ = ["build", "find_bundle"]
 
@@ -28,7 +34,10 @@ def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
     UnfitDependencyError with every fault, BundleToolMissingError.
     """
     _require_tools()
-    dist.mkdir(parents=True, exist_ok=True)
+    try:
+        dist.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise FileExistsRefusedError([str(dist)]) from None
     with TemporaryDirectory(dir=dist, prefix=".building-") as folder:
         scratch = Path(folder)
         built = (wheels.lakegate(scratch), wheels.jobs(root, scratch))
@@ -72,7 +81,7 @@ def _placed(made: Path, dist: Path) -> Entry:
     """Put a file that was made in its place; one that is there stays, with its time."""
     entry, place = Entry.of(made), dist / made.name
     if not place.is_file() or Entry.of(place) != entry:
-        made.replace(place)
+        manifest.put(made, place)
     return entry
 
 
