@@ -10,8 +10,8 @@ from framework.errors import CredentialRefusedError
 # An access key of AWS, or a password inside of an address.
 CREDENTIAL = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|://[^/@\s:]+:[^/@\s]+@")
 HARMLESS = re.compile(r"arn:.*|true|false", re.IGNORECASE)
-# Words of a name, so that `primary_key`, `max_tokens` and `tokenizer` are none.
-SECRET = re.compile(r"\b(password|passwd|passphrase|pwd|secret|token|credentials?|(access|api|private|secret) ?key)\b")
+# Ends of words of a name, so that `primary_key`, `max_tokens` and `tokenizer` are none.
+SECRET = re.compile(r"(password|passwd|passphrase|secret|token|credentials?|\bpwd|(access|api|private|secret) ?key)\b")
 # What a name ends with that says where a secret is, or how long, and not the secret.
 ABOUT = re.compile(r" (name|file|path|arn|id|alias|provider|type|column|count|length|limit|ttl)$")
 # `name=value`, also inside of another's value, and `"name": "value"`.
@@ -43,7 +43,7 @@ def refuse_in_arguments(arguments: Iterable[str], owner: str) -> None:
 
 def _pairs(words: list[str]) -> Iterator[tuple[str, str]]:
     for word, following in zip(words, [*words[1:], ""], strict=False):
-        yield from PAIR.findall(word)
+        yield from PAIR.findall(word.removeprefix("-D"))
         if re.fullmatch(r"--?[A-Za-z][\w.-]*", word) and not following.startswith("-"):
             yield word, following
 
