@@ -34,11 +34,11 @@ LakegateError
 ├── EmrError (1)                    clusters, steps and what is sent to them
 │   ├── UnknownReleaseError · ReleaseMismatchError · AwsRefusedError
 │   ├── BundleToolMissingError · WheelError · NoWheelError · UnreachableIndexError
-│   ├── DependencyError · UnfitDependencyError · BundleMissingError · BundleDamagedError
+│   ├── DependencyError · UnfitDependencyError · BundleMissingError · BundleDamagedError · StaleBundleError
 │   ├── ClusterNotFoundError · AmbiguousClusterError · UnknownClusterError · UnknownStepError
 │   ├── UnknownApplicationError · UnsupportedSettingError · MixedArchitectureError · ConfigurationClashError
 │   ├── SecurityConfigurationError · TransientClusterError
-│   ├── StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
+│   ├── NotOfAClusterError · StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
 │   ├── ClusterStateError · ClusterReleaseError · ClusterArchitectureError · ApplicationMissingError
 │   ├── PreflightError · LostAnswerError · OtherStepsError · StepTimeoutError · StepsFailedError
 │   ├── ClusterEndedError
@@ -925,6 +925,20 @@ class BundleDamagedError(EmrError, ValueError):
         super().__init__(f"{path} cannot be sent: {reason}. Run `lakegate package` again.")
 
 
+class StaleBundleError(EmrError, ValueError):
+    """A bundle is not of the project as it is now."""
+
+    def __init__(self, files: Mapping[str, str], left_out: Sequence[str] = ()) -> None:
+        self.files, self.left_out = dict(files), tuple(left_out)
+        named = [f"{name} ({how})" for name, how in list(files.items())[:3]]
+        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+        reason = f" The wheel's build leaves out {', '.join(left_out)}: see pyproject.toml." if left_out else ""
+        super().__init__(
+            f"The bundle in dist/ is not of this project as it is now: {', '.join(named)}{more}. The cluster would run "
+            f"what was packaged. Run `lakegate package` again.{reason}"
+        )
+
+
 class UnknownApplicationError(EmrError, LookupError):
     """A release does not bring an application that a cluster is to have."""
 
@@ -1079,6 +1093,17 @@ class LogsMissingError(EmrError, FileNotFoundError):
         super().__init__(
             f"There is no {what} yet; looked for in {', '.join(looked)}. EMR uploads logs every five minutes, and once "
             "more after the end: try again then, or let --follow wait for them."
+        )
+
+
+class NotOfAClusterError(EmrError, ValueError):
+    """The settings of a job are those of a laptop: on a cluster they would fail, or write where nobody looks."""
+
+    def __init__(self, environment: str, faults: Sequence[str]) -> None:
+        self.environment, self.faults = environment, tuple(faults)
+        super().__init__(
+            f"Environment {environment!r} is not for a cluster: {'; '.join(faults)}. Name the one that is (`--env "
+            "prod`; without --env it is `local`), or correct these settings."
         )
 
 

@@ -3,6 +3,7 @@
 import sys
 
 from framework.cli import main
+from framework.emr.steps.arguments import unpack
 
 if __name__ == "__main__":
-    main(["run", *sys.argv[1:]])
+    main(["run", *unpack(sys.argv[1:])])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from framework.pipeline import Job
     from framework.pipeline.stage import Parameter
 
+SHARED: tuple[tuple[str, Any, Any], ...] = (("env", "local", Environment), ("set", None, Overrides))
+
 
 class JobCommands(TyperGroup):
     """A command for each job of the project, made when it is asked for."""
@@ -59,16 +61,21 @@ class JobCommands(TyperGroup):
         described = (inspect.getdoc(sys.modules[f"jobs.{job.name}"]) or "").split("\n", 1)[0]
         return self.made(job.name, described, job.parameters, partial(self.call, here, job))
 
+    @classmethod
+    def refuse_clash(cls, name: str, parameters: "Mapping[str, Parameter]") -> None:
+        """Raise ParameterConflictError where a parameter of a job has the name of one of the verb's options."""
+        for option in ("help", *(option for option, _, _ in (*cls.options, *SHARED))):
+            if option in parameters:
+                raise ParameterConflictError(
+                    name, option, str(parameters[option]), f"an option of `lakegate {cls.verb}`"
+                )
+
     def made(
         self, name: str, described: str, parameters: "Mapping[str, Parameter]", call: Callable[..., None], **more: Any
     ) -> Any:
         """Return a command with the verb's options and those of the parameters; `more` is for click's command."""
-        own = [*self.options, ("env", "local", Environment), ("set", None, Overrides)]
-        for option in ("help", *(option for option, _, _ in own)):
-            if option in parameters:
-                raise ParameterConflictError(
-                    name, option, str(parameters[option]), f"an option of `lakegate {self.verb}`"
-                )
+        self.refuse_clash(name, parameters)
+        own = [*self.options, *SHARED]
 
         def command(env: str, set: list[str] | None, **typed: Any) -> None:
             given = {parameter: typed.pop(parameter) for parameter in parameters}

@@ -1,7 +1,5 @@
 """`lakegate logs STEP`: what a step has written, from S3."""
 
-import os
-import shlex
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from framework.cli import project
+from framework.cli.follow_up import same
 from framework.cli.start import clock
 from framework.errors import LogsMissingError, NeitherStepNorClusterError
 
@@ -50,7 +49,7 @@ def print_logs(
     there = step_logs(emr, s3, chosen, step)
     if follow:
         state = _follow(emr, s3, there, wanted, driver=driver, executor=executor)
-        why = f" `lakegate why {step}{same_place(chosen, environment, overrides)}` says why."
+        why = f" `lakegate why {step}{same(environment, overrides, chosen)}` says why."
         _say(masked(f"Step {step} is {state}." + (why if state == "FAILED" else "")))
         return
     logs, what = _chosen(there, wanted, driver=driver, executor=executor)
@@ -79,13 +78,6 @@ def the_cluster(emr: Any, settings: "Settings", named: str | None) -> str:
     from framework.emr.find import cluster_id
 
     return named or cluster_id(emr, settings.emr)
-
-
-def same_place(cluster: str, environment: str, overrides: Sequence[str]) -> str:
-    """Return the options with which another command asks the same cluster of the same account, to be printed."""
-    env = ["--env", environment] if environment != os.environ.get("LAKEGATE_ENV", "local") else []
-    options = ["--cluster", cluster, *env, *(part for each in overrides for part in ("--set", each))]
-    return " " + shlex.join(options)
 
 
 def _chosen(

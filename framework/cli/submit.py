@@ -20,11 +20,12 @@ from framework.cli.job_command import JobCommands
 from framework.cli.printed import masked, say_commas, say_what_is_masked
 from framework.cli.transient import on_transient, print_transient
 from framework.cli.watch import Follow, OnTimeout, Timeout, Wait, watch
-from framework.errors import AmbiguousWorkError, ChainParameterError, UnknownWorkError
+from framework.errors import AmbiguousWorkError, ChainParameterError, SettingError, UnknownWorkError
 
 if TYPE_CHECKING:
     from framework.config import Settings
     from framework.emr.bundle.artifacts import Bundle
+    from framework.emr.steps.spark import SparkJob
     from framework.emr.steps.step import AddRequest, Chain, Work
     from framework.emr.steps.step import OnFailure as Action
     from framework.emr.steps.upload import Upload
@@ -124,7 +125,7 @@ def submit(
     parameters = _parameters([name, *rest], given | unchecked, param or [])
     works = _works(here, [name, *rest], environment, overrides, parameters, settings)
     jobs = [work for work in works if isinstance(work, SparkJob)]
-    bundle = _bundle(settings) if jobs else None
+    bundle = _bundle(here, settings, jobs) if jobs else None
     token = submission or secrets.token_hex(4)
     region = aws.region(settings.aws)
     known = [*(value.get_secret_value() for value in settings.secrets.values()), *_of_shell()]
@@ -205,6 +206,8 @@ def _works(
             _check(here, name, given)
             works.append(SparkJob(name, environment, given, passed_on))
         elif name in steps:
+            if name in parameters:
+                raise ChainParameterError(f"A parameter of {name!r}", "it is a step of the settings, not a job")
             works.append(steps[name])
         else:
             raise UnknownWorkError(name, [*jobs, *steps], environment)
@@ -218,9 +221,12 @@ def _check(here: project.Project, name: str, given: Mapping[str, str]) -> None:
     if not _has_pyspark():
         print(f"{name}: its parameters are unchecked, pyspark is not installed here.", file=sys.stderr)  # noqa: T201
         return
+    from framework.cli.run import RunCommands
     from framework.pipeline.parameters import values
 
-    values(here.load(name), given)
+    job = here.load(name)
+    RunCommands.refuse_clash(name, job.parameters)
+    values(job, given)
 
 
 def _require_fit(here: project.Project, jobs: Sequence[str], settings: "Settings", applications: Iterable[str]) -> None:
@@ -271,11 +277,28 @@ def _unchecked(name: str, words: Sequence[str]) -> tuple[list[str], dict[str, st
     return names, given
 
 
-def _bundle(settings: "Settings") -> "Bundle":
-    from framework.emr.bundle.build import find_bundle
+def _bundle(here: project.Project, settings: "Settings", jobs: "Sequence[SparkJob]") -> "Bundle":
+    """Return the bundle for the cluster, after comparing it with the project: the cluster has nothing else."""
+    from framework.emr.bundle.fresh import require_fresh
+    from framework.emr.bundle.manifest import find_bundle
+    from framework.emr.steps.reach import require_cluster_settings
 
+    _require_own_conf(here)
+    require_cluster_settings(settings)
     found: Bundle = find_bundle(Path("dist"), settings.emr.release, settings.emr.architecture, settings.emr.python)
+    needed = [f"jobs/{job.name}.py" for job in jobs]
+    require_fresh(found, here.root, [*needed, f"conf/{settings.environment}.toml"])
     return found
+
+
+def _require_own_conf(here: project.Project) -> None:
+    """Refuse settings of another folder than the one that travels with the jobs."""
+    from framework.config.settings import conf_folder
+
+    travels = [here.jobs / "conf", here.jobs.parent / "conf"]
+    if conf_folder().resolve() not in [folder.resolve() for folder in travels]:
+        reason = f"{conf_folder()} is read here, and the cluster reads the conf/ that travels with the jobs; unset it"
+        raise SettingError("LAKEGATE_CONF", reason, "the environment variables")
 
 
 def _print(request: "AddRequest", region: str | None) -> None:

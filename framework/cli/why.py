@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from framework.cli.logs import clients, same_place, the_cluster
+from framework.cli.follow_up import same
+from framework.cli.logs import clients, the_cluster
 from framework.errors import NeitherStepNorClusterError
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ def print_why(target: str, environment: str, overrides: Sequence[str], *, cluste
         raise NeitherStepNorClusterError(target)
     settings, emr, s3 = clients(environment, overrides)
     if target.startswith("j-"):
-        said = _of_cluster(why_cluster(emr, s3, target), same_place(target, environment, overrides))
+        said = _of_cluster(why_cluster(emr, s3, target), same(environment, overrides, target))
     else:
         chosen = the_cluster(emr, settings, cluster)
-        said = _of_step(why_step(emr, s3, chosen, target), same_place(chosen, environment, overrides))
+        said = _of_step(why_step(emr, s3, chosen, target), same(environment, overrides, chosen))
     for line in said:
         typer.echo(masked(line))
 

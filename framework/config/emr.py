@@ -18,7 +18,10 @@ class EmrSettings(Section):
     architecture: Architecture = Field("aarch64", description="of the nodes; aarch64 is Graviton")
     python: str = Field("3.11", pattern=r"^3\.\d+$", description="of driver and executors; the release must have it")
     artifacts: str | None = Field(
-        None, pattern=r"^s3://[^/]+(/.*)?$", description="s3:// folder where bundles are put, named by their content"
+        None,
+        # Spark parts the addresses of archives at `,` and their names at `#`.
+        pattern=r"^s3://[^/#,\s]+(/[^#,\s]*)?$",
+        description="s3:// folder where bundles are put, named by their content; without # and ,",
     )
     cluster_id: str | None = Field(
         None, pattern=r"^j-[A-Z0-9]+$", description="the cluster that steps go to; None: the one with cluster.name"
@@ -30,6 +33,13 @@ class EmrSettings(Section):
     tags: Tags = Field(default_factory=dict, description="on what is made; EMR passes them on to EC2")
     cluster: ClusterSettings = ClusterSettings()
     steps: tuple[StepSettings, ...] = ()
+
+    @field_validator("conf")
+    @classmethod
+    def _is_of_spark(cls, conf: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+        if foreign := sorted(key for key in conf if not key.startswith("spark.")):
+            raise ValueError(f"spark-submit takes properties that begin with spark.: not {', '.join(foreign)}")
+        return conf
 
     @field_validator("steps")
     @classmethod

@@ -1,8 +1,9 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
-from framework.errors import NoWheelError, SettingError
+from framework.errors import FileExistsRefusedError, NoWheelError, SettingError
 from tests.command import lakegate, project
 from tests.emr.wheelhouse import Wheelhouse
 
@@ -66,3 +67,17 @@ def test_a_failure_is_said_in_words(shop: Path, house: Wheelhouse) -> None:
     assert said.code == 1
     assert isinstance(said.error, NoWheelError)
     assert "There is no wheel of rich==100.0 for emr-spark-8.2.0 (Python 3.11, aarch64" in said.err
+
+
+def test_what_is_in_the_way_is_said(shop: Path) -> None:
+    (shop / "dist").rename(shop / "kept")
+    (shop / "dist").write_text("")
+    said = lakegate(shop, "package", "--env", "prod")
+    (shop / "dist").unlink()
+    (shop / "dist" / "bundle-emr-spark-8.2.0-aarch64-py3.11.json").mkdir(parents=True)
+    second = lakegate(shop, "package", "--env", "prod")
+    shutil.rmtree(shop / "dist")
+    (shop / "kept").rename(shop / "dist")
+    for each in (said, second):
+        assert isinstance(each.error, FileExistsRefusedError)
+        assert "dist" in each.err

@@ -1,9 +1,10 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,15 +21,20 @@ from framework.errors import (
     AmbiguousWorkError,
     AwsRefusedError,
     BucketError,
+    BundleDamagedError,
     BundleMissingError,
     ChainParameterError,
     ClusterEndedError,
     ClusterNotFoundError,
     ClusterStateError,
     CredentialRefusedError,
+    NotOfAClusterError,
     OtherStepsError,
+    ParameterConflictError,
     ParameterValueError,
     ReleaseMismatchError,
+    SettingError,
+    StaleBundleError,
     StepsFailedError,
     StepTimeoutError,
     TransientClusterError,
@@ -123,12 +129,13 @@ Submit = Callable[..., Said]
 
 
 @pytest.fixture
-def submit(shop: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Submit:
+def submit(shop: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Submit:
     """The command in the project, with a cluster, real buckets, a bundle that is built, and time that does not pass."""
-    monkeypatch.setitem(sys.modules, "framework.emr.bundle.build", built(tmp_path))
     monkeypatch.setattr(pace.Pace.__init__, "__defaults__", tuple(vars_of(Time())))
 
-    def call(*arguments: str, emr: Any = None, env: str = "emr", **variables: str) -> Said:
+    def call(*arguments: str, emr: Any = None, env: str = "emr", packaged: bool = True, **variables: str) -> Said:
+        if packaged:
+            built(shop)
         clients = {"s3": bucket.client, "emr": emr.client if isinstance(emr, Emr) else emr}
         monkeypatch.setattr(aws, "client", lambda service, settings, **_: clients[service])
         return lakegate(shop, "submit", *arguments, "--env", env, path=(), **variables)
@@ -207,11 +214,9 @@ def test_a_printed_command_says_that_aws_parts_properties_at_commas(submit: Subm
 
 
 def test_a_dry_run_takes_less_than_a_second_and_asks_nobody(shop: Path, tmp_path: Path) -> None:
-    code = f"""
+    built(shop)
+    code = """
 import sys
-from pathlib import Path
-from tests.emr.things import built
-sys.modules["framework.emr.bundle.build"] = built(Path({str(tmp_path)!r}))
 from framework.cli import main
 try:
     main(["submit", "orders", "--env", "emr", "--dry-run"])
@@ -321,6 +326,7 @@ def test_a_name_that_is_both_is_refused(submit: Submit, shop: Path) -> None:
         (["orders", "hello", "--min-amount", "1"], ChainParameterError),
         (["orders", "--param", "min_amount=1"], ChainParameterError),
         (["orders", "--param", "hello.x=1"], ChainParameterError),
+        (["hello", "--param", "hello.x=1"], ChainParameterError),
     ],
 )
 def test_parameters_are_checked_before_anything_is_done(submit: Submit, arguments: list[str], error: type) -> None:
@@ -359,6 +365,9 @@ def test_what_the_release_lacks_is_refused(submit: Submit, shop: Path) -> None:
         (["orders", "report", "--set", "emr.release=emr-spark-8.2.0"], "It has no Hive"),
         (["orders", "--set", "emr.python=3.14"], "[emr] python is 3.14"),
     ):
+        built(shop, "emr-7.1.0")
+        built(shop, "emr-spark-8.2.0")
+        built(shop, python="3.14")
         said = submit(*arguments, "--dry-run")
         assert (said.code, type(said.error)) == (1, ReleaseMismatchError)
         assert lack in said.err
@@ -372,13 +381,134 @@ def test_the_end_of_a_release_s_support_is_said(submit: Submit, monkeypatch: pyt
     assert "AWS supports emr-7.14.0 until 2028-09-08" in said.err
 
 
-def test_a_job_whose_bundle_is_not_built_is_refused_with_the_way_out(
-    submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "framework.emr.bundle.build")
-    said = submit("orders", "--dry-run")
+def test_a_job_whose_bundle_is_not_built_is_refused_with_the_way_out(submit: Submit) -> None:
+    said = submit("orders", "--dry-run", "--set", "emr.release=emr-7.13.0")
     assert (said.code, type(said.error)) == (1, BundleMissingError)
     assert "lakegate package" in said.err
+
+
+@pytest.mark.parametrize(
+    ("given", "faults"),
+    [
+        ([], 4),
+        (["--env", "emr", "--set", "lake.root=relative/lake", "--set", "spark.master=local[*]"], 2),
+    ],
+)
+def test_an_environment_of_a_laptop_is_refused_with_all_that_is_wrong(
+    shop: Path, submit: Submit, given: list[str], faults: int
+) -> None:
+    built(shop, "emr-spark-8.2.0")
+    said = submit("orders", "--dry-run", "--set", "emr.artifacts=s3://b/a", *given, env="local" if not given else "emr")
+    assert (said.code, type(said.error)) == (1, NotOfAClusterError)
+    assert len(said.error.faults) == faults
+    assert "without --env it is `local`" in said.err
+
+
+def test_settings_that_do_not_travel_are_refused_for_jobs(shop: Path, submit: Submit, tmp_path: Path) -> None:
+    shutil.copytree(shop / "conf", tmp_path / "conf")
+    said = submit("orders", "--dry-run", LAKEGATE_CONF=str(tmp_path / "conf"))
+    assert (said.code, type(said.error)) == (2, SettingError)
+    assert "LAKEGATE_CONF" in said.err
+    assert submit("orders", "--dry-run", LAKEGATE_CONF=str(shop / "conf")).code == 0
+    assert submit("hello", "--dry-run", LAKEGATE_CONF=str(tmp_path / "conf")).code == 0
+
+
+@pytest.mark.parametrize("name", ["continuous", "replan"])
+def test_a_job_that_cannot_be_run_for_a_parameter_s_name_is_not_submitted(
+    packaged: Path, submit: Submit, name: str
+) -> None:
+    text = (packaged / "jobs" / "orders.py").read_text()
+    clash = text.replace("min_amount", name).replace('Job(\n    "orders"', 'Job(\n    "clash"')
+    (packaged / "jobs" / "clash.py").write_text(clash)
+    said = submit("clash", "--dry-run")
+    assert (said.code, type(said.error)) == (2, ParameterConflictError)
+    assert "an option of `lakegate run`" in said.err
+
+
+def test_a_folder_in_place_of_the_manifest_and_a_file_in_place_of_dist_are_said(packaged: Path, submit: Submit) -> None:
+    manifest = packaged / "dist" / "bundle-emr-7.14.0-aarch64-py3.11.json"
+    manifest.unlink()
+    manifest.mkdir()
+    said = submit("orders", "--dry-run", packaged=False)
+    assert (said.code, type(said.error)) == (1, BundleDamagedError)
+    shutil.rmtree(packaged / "dist")
+    (packaged / "dist").write_text("")
+    said = submit("orders", "--dry-run", packaged=False)
+    (packaged / "dist").unlink()
+    assert (said.code, type(said.error)) == (1, BundleMissingError)
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("emr.conf.foo=1", "begin with spark"),
+        ("emr.artifacts=s3://b/#x", "emr.artifacts"),
+        ("emr.artifacts=s3://b/x,y", "emr.artifacts"),
+        ("emr.artifacts=s3://b,c", "emr.artifacts"),
+    ],
+)
+def test_a_setting_that_spark_submit_would_misread_is_refused(submit: Submit, setting: str, reason: str) -> None:
+    said = submit("orders", "--dry-run", "--set", setting)
+    assert (said.code, type(said.error)) == (2, SettingError)
+    assert reason in said.err
+
+
+@pytest.fixture
+def packaged(shop: Path) -> Iterator[Path]:
+    """The project as it was packaged, whose files are put back afterwards."""
+    built(shop)
+    before = {path: path.read_bytes() for folder in ("jobs", "conf", "scripts") for path in (shop / folder).glob("*.*")}
+    yield shop
+    shutil.rmtree(shop / "dist", ignore_errors=True)
+    for folder in ("jobs", "conf", "scripts"):
+        for path in (shop / folder).glob("*.*"):
+            if path not in before:
+                path.unlink()
+    for path, content in before.items():
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("jobs/orders.py", "changed"),
+        ("conf/emr.toml", "changed"),
+        ("scripts/run_job.py", "changed"),
+        ("jobs/helper.py", "new"),
+        ("conf/prod.toml", "gone"),
+    ],
+)
+def test_a_bundle_of_the_project_as_it_was_is_not_sent(packaged: Path, submit: Submit, name: str, how: str) -> None:
+    assert submit("orders", "--dry-run", packaged=False).code == 0
+    if how == "gone":
+        (packaged / name).unlink()
+    else:
+        with (packaged / name).open("a") as file:
+            file.write("# more\n")
+    said = submit("orders", "--dry-run", packaged=False)
+    assert (said.code, type(said.error)) == (1, StaleBundleError)
+    assert f"now: {name} ({how}). The" in said.err
+    assert "Run `lakegate package` again" in said.err
+    assert submit("hello", "--dry-run", packaged=False).code == 0  # nothing of ours runs there
+
+
+def test_what_is_submitted_is_named_first(packaged: Path, submit: Submit) -> None:
+    for name in ("a", "b", "c", "orders"):
+        with (packaged / "jobs" / f"{name}.py").open("a") as file:
+            file.write("# more\n")
+    said = submit("orders", "--dry-run", packaged=False)
+    assert "jobs/orders.py (changed), jobs/a.py (new), jobs/b.py (new) and 1 more" in said.err
+
+
+def test_a_bundle_of_another_project_is_not_sent(packaged: Path, submit: Submit, tmp_path: Path) -> None:
+    other = project(tmp_path / "other")
+    (other / "jobs" / "mine.py").write_text("x = 1\n")
+    built(other)
+    for path in (other / "dist").iterdir():
+        (packaged / "dist" / path.name).write_bytes(path.read_bytes())
+    said = submit("orders", "--dry-run", packaged=False)
+    assert (said.code, type(said.error)) == (1, StaleBundleError)
+    assert (said.error.files["conf/emr.toml"], said.error.files["jobs/mine.py"]) == ("new", "gone")
 
 
 # -- secrets ----------------------------------------------------------------------------------------------------------

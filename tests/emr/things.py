@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import framework
 from framework.config import Settings
+from framework.config.emr import Architecture
+from framework.emr.bundle import archive
 from framework.emr.bundle.artifacts import Artifact, Bundle
+from framework.emr.bundle.manifest import Entry, Manifest
 from framework.emr.pace import Pace
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -90,8 +93,34 @@ class Time:
         return Pace(lambda: self.seconds, self.sleep, self.chance)
 
 
-def built(folder: Path) -> ModuleType:
-    """The module of bundles, of which one has been built."""
-    module = ModuleType("framework.emr.bundle.build")
-    vars(module)["find_bundle"] = lambda *_: bundle(folder)
-    return module
+def built(root: Path, release: str = "emr-7.14.0", python: str = "3.11") -> Path:
+    """Put a bundle of a project into its dist/, as it would be built but for the dependencies."""
+    dist = root / "dist"
+    dist.mkdir(exist_ok=True)
+    source = Path(framework.__file__).parent
+    ours = _contents(source, "framework") | {"framework/conf/base.toml": source.parent / "conf" / "base.toml"}
+    wheels = {"lakegate": ours, "jobs": _contents(root / "jobs", "jobs") | _contents(root / "conf", "jobs/conf")}
+    for name, files in wheels.items():
+        if name == "jobs" or not (dist / "lakegate-0.1.0-py3-none-any.whl").exists():
+            archive.write(dist / f"{name}-0.1.0-py3-none-any.whl", files)
+    (dist / "deps-abc.zip").write_text("deps")
+    (dist / "run_job.py").write_bytes((root / "scripts" / "run_job.py").read_bytes())
+    cpus: tuple[Architecture, ...] = ("aarch64", "x86_64")
+    for cpu in cpus:
+        Manifest(
+            release=release,
+            architecture=cpu,
+            python=python,
+            glibc="2.34",
+            entrypoint=Entry.of(dist / "run_job.py"),
+            wheels=tuple(Entry.of(dist / f"{name}-0.1.0-py3-none-any.whl") for name in wheels),
+            dependencies=Entry.of(dist / "deps-abc.zip"),
+            inputs="",
+            packages=(),
+        ).write(dist)
+    return dist
+
+
+def _contents(folder: Path, top: str) -> dict[str, Path]:
+    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {f"{top}/{path.relative_to(folder).as_posix()}": path for path in files}

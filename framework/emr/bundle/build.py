@@ -7,20 +7,23 @@ cluster can build it again and compare. (Among machines this holds where Python'
 
 from collections.abc import Mapping
 from hashlib import sha256
-from importlib.resources import files as resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from framework.emr.bundle import archive, contents, dependencies, manifest, wheels
+from framework.emr.bundle import archive, contents, dependencies, fresh, manifest, wheels
 from framework.emr.bundle.artifacts import Artifact, Bundle
+from framework.emr.bundle.entrypoint import ENTRYPOINT, entrypoint
 from framework.emr.bundle.manifest import Entry, Manifest, Package, find_bundle
 from framework.emr.bundle.platform import Platform
-from framework.errors import BundleDamagedError, BundleMissingError, BundleToolMissingError, UnfitDependencyError
+from framework.errors import (
+    BundleDamagedError,
+    BundleMissingError,
+    BundleToolMissingError,
+    FileExistsRefusedError,
+    UnfitDependencyError,
+)
 
 __all__ = ["build", "find_bundle"]
-
-ENTRYPOINT = Path("scripts") / "run_job.py"
-TEMPLATE = "cli/templates/project/scripts/run_job.py.txt"
 
 
 def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
@@ -31,7 +34,10 @@ def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
     UnfitDependencyError with every fault, BundleToolMissingError.
     """
     _require_tools()
-    dist.mkdir(parents=True, exist_ok=True)
+    try:
+        dist.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise FileExistsRefusedError([str(dist)]) from None
     with TemporaryDirectory(dir=dist, prefix=".building-") as folder:
         scratch = Path(folder)
         built = (wheels.lakegate(scratch), wheels.jobs(root, scratch))
@@ -47,18 +53,20 @@ def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
             content = dependencies.contents(fetched, all_services=_uses_boto(built[1].requires))
             contents.require_fit(content, lock, platform)
             packed = (_pack(content, scratch), tuple(dependencies.packages(content)))
-        entrypoint = scratch / ENTRYPOINT.name
-        entrypoint.write_bytes(_entrypoint(root))
+        script = scratch / ENTRYPOINT.name
+        script.write_bytes(entrypoint(root))
+        apart = fresh.differences([wheel.path for wheel in built], root)
         Manifest(
             release=platform.release,
             architecture=platform.architecture,
             python=platform.python,
             glibc=".".join(map(str, platform.glibc)),
-            entrypoint=_placed(entrypoint, dist),
+            entrypoint=_placed(script, dist),
             wheels=tuple(_placed(wheel.path, dist) for wheel in built),
             dependencies=_placed(packed[0], dist),
             inputs=inputs,
             packages=packed[1],
+            apart=tuple(apart),
         ).write(dist)
     return find_bundle(dist, platform.release, platform.architecture, platform.python)
 
@@ -73,7 +81,7 @@ def _placed(made: Path, dist: Path) -> Entry:
     """Put a file that was made in its place; one that is there stays, with its time."""
     entry, place = Entry.of(made), dist / made.name
     if not place.is_file() or Entry.of(place) != entry:
-        made.replace(place)
+        manifest.put(made, place)
     return entry
 
 
@@ -85,13 +93,6 @@ def _reused(dist: Path, platform: Platform, inputs: str) -> tuple[Path, tuple[Pa
     except (BundleMissingError, BundleDamagedError):
         return None
     return (path, said.packages) if said.inputs == inputs else None
-
-
-def _entrypoint(root: Path | None) -> bytes:
-    """Return the project's own entrypoint, else the one that `lakegate init` makes."""
-    if root and (root / ENTRYPOINT).is_file():
-        return (root / ENTRYPOINT).read_bytes()
-    return (resources("framework") / TEMPLATE).read_bytes()
 
 
 def _require_python(built: tuple[wheels.Wheel, ...], platform: Platform) -> None:

@@ -7,12 +7,20 @@ from pydantic import ValidationError
 from framework.config import Section
 from framework.config.emr import Architecture
 from framework.emr.bundle.artifacts import Artifact, Bundle
-from framework.errors import BundleDamagedError, BundleMissingError
+from framework.errors import BundleDamagedError, BundleMissingError, FileExistsRefusedError
 
 
 def file_name(release: str, architecture: Architecture, python: str) -> str:
     """Name the manifest of a bundle; no two platforms have the same."""
     return f"bundle-{release}-{architecture}-py{python}.json"
+
+
+def put(made: Path, place: Path) -> None:
+    """Put a file that was made in its place. Raises FileExistsRefusedError where a folder is there."""
+    try:
+        made.replace(place)
+    except IsADirectoryError:
+        raise FileExistsRefusedError([str(place)]) from None
 
 
 class Entry(Section):
@@ -49,7 +57,11 @@ class Package(Section):
 
 
 class Manifest(Section):
-    """What a bundle is; `inputs` is the hash of all that its dependencies were made from."""
+    """What a bundle is.
+
+    `inputs` is the hash of all that its dependencies were made from; `apart` are files of the project that are not in
+    its wheel as they are in the project.
+    """
 
     release: str
     architecture: Architecture
@@ -60,13 +72,14 @@ class Manifest(Section):
     dependencies: Entry
     inputs: str
     packages: tuple[Package, ...]
+    apart: tuple[str, ...] = ()
 
     def write(self, dist: Path) -> None:
         """Write it; a reader finds the old one or the new one."""
         path = dist / file_name(self.release, self.architecture, self.python)
         scratch = path.with_suffix(".tmp")
         scratch.write_text(self.model_dump_json(indent=2) + "\n", "utf-8")
-        scratch.replace(path)
+        put(scratch, path)
 
 
 def read(dist: Path, release: str, architecture: Architecture, python: str) -> Manifest:
@@ -74,7 +87,9 @@ def read(dist: Path, release: str, architecture: Architecture, python: str) -> M
     path = dist / file_name(release, architecture, python)
     try:
         found = Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except IsADirectoryError:
+        raise BundleDamagedError(str(path), "it is a folder") from None
+    except (FileNotFoundError, NotADirectoryError):
         raise BundleMissingError(path.name, str(dist)) from None
     except ValidationError:
         raise BundleDamagedError(str(path), "it is no manifest of this version of Lakegate") from None

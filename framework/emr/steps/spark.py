@@ -1,20 +1,15 @@
 """A job as a step: spark-submit in cluster mode, with Delta's jars from the release and all else from the bundle."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from framework.config import Settings
-from framework.config.settings import SECRET_WORDS
 from framework.emr.bundle.artifacts import Bundle
 from framework.emr.releases.release import release
+from framework.emr.steps.arguments import pack
+from framework.emr.steps.credentials import refuse_credentials, refuse_named
 from framework.emr.steps.kinds import RUNNER, Command
 from framework.emr.steps.upload import archive_address, artifact_address
-from framework.errors import CredentialRefusedError
-
-# An access key of AWS, or a password inside of an address.
-CREDENTIAL = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|://[^/@\s:]+:[^/@\s]+@")
-HARMLESS = re.compile(r"arn:.*|true|false", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +37,7 @@ def submission(job: SparkJob, settings: Settings, bundle: Bundle, marker: str, r
     """
     refuse_credentials(settings.emr.conf, "property {!r} of emr.conf")
     refuse_credentials({key: value for key, _, value in (each.partition("=") for each in job.overrides)}, "--set {}")
+    refuse_named(job.parameters, "Parameter", f"job {job.name!r}")
     folders = [
         *((archive_address(wheel, settings.emr), f"wheel{n}") for n, wheel in enumerate(bundle.wheels, start=1)),
         (artifact_address(bundle.dependencies, settings.emr), "deps"),
@@ -65,17 +61,9 @@ def submission(job: SparkJob, settings: Settings, bundle: Bundle, marker: str, r
         *("--archives", ",".join(f"{address}#{folder}" for address, folder in folders)),
         *(part for key, value in conf.items() for part in ("--conf", f"{key}={value}")),
         artifact_address(bundle.entrypoint, settings.emr),
-        *job.args,
+        *pack(job.args),
     ]
     return Command(RUNNER, tuple(args), "Spark")
-
-
-def refuse_credentials(conf: Mapping[str, object], said: str) -> None:
-    """Raise CredentialRefusedError for a property that looks like a credential: whoever may list steps reads them."""
-    for key, value in conf.items():
-        named = any(word in key.lower() for word in SECRET_WORDS)
-        if CREDENTIAL.search(str(value)) or (named and not HARMLESS.fullmatch(str(value))):
-            raise CredentialRefusedError(said.format(key), "it looks like a credential")
 
 
 def _text(value: object) -> str:

@@ -13,8 +13,9 @@ from typing import Literal, NotRequired, TypedDict
 from framework.config import EmrSettings, Settings
 from framework.config.steps import StepSettings
 from framework.emr.bundle.artifacts import Bundle
+from framework.emr.steps.credentials import CREDENTIAL, refuse_in_arguments, refuse_named
 from framework.emr.steps.kinds import Command, command
-from framework.emr.steps.spark import CREDENTIAL, SparkJob, submission
+from framework.emr.steps.spark import SparkJob, submission
 from framework.emr.steps.upload import place_of
 from framework.errors import CredentialRefusedError, StepTooLongError
 
@@ -107,7 +108,9 @@ def chain(
     requests = []
     for number, (work, found) in enumerate(zip(works, commands, strict=True), start=1):
         request = _request(work.name, found, ACTIONS[on_failure], marker(token, number), settings.emr)
-        _refuse(request, known)
+        _refuse(request, known, work.args if isinstance(work, SparkJob) else ())
+        if not isinstance(work, SparkJob):
+            _refuse_named(work.name, found)
         requests.append(request)
     return Chain(tuple(requests), frozenset(found.application for found in commands if found.application))
 
@@ -162,11 +165,18 @@ def _request(name: str, found: Command, action: str, mark: str, settings: EmrSet
     return request
 
 
-def _refuse(request: StepRequest, secrets: Sequence[str]) -> None:
+def _refuse(request: StepRequest, secrets: Sequence[str], packed: Sequence[str]) -> None:
+    """Refuse what is too long, and secrets: also in what is packed, which does not show them."""
     found = strings(request)
     if (length := sum(map(len, found))) > BUDGET:
         raise StepTooLongError(request["Name"], length, BUDGET, max(found, key=len)[:40])
+    found += packed
     if any(secret in text for secret in secrets for text in found):
         raise CredentialRefusedError(f"An argument of step {request['Name']!r}", "it holds a secret of this shell")
     if any(CREDENTIAL.search(text) for text in found):
         raise CredentialRefusedError(f"An argument of step {request['Name']!r}", "it looks like a credential")
+
+
+def _refuse_named(name: str, found: Command) -> None:
+    refuse_in_arguments(found.args, f"step {name!r}")
+    refuse_named(found.properties, "Property", f"step {name!r}")

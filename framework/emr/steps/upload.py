@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ def _is_there(s3: Any, bucket: str, key: str, size: int) -> bool:
 
 
 def _local(place: str, step: str) -> Artifact:
-    if not Path(place).is_file():
+    # Steps are submitted in the project's root.
+    if normpath(place).startswith("..") or not Path(place).is_file():
         reason = (
             f"step {step!r} names the file {place}, which is not in the project; name it from its root, or by s3://"
         )

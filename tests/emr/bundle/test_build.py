@@ -12,6 +12,7 @@ import pytest
 from framework.emr.bundle import uv
 from framework.emr.bundle.artifacts import Bundle
 from framework.emr.bundle.build import build, find_bundle
+from framework.emr.bundle.fresh import require_fresh
 from framework.emr.bundle.platform import Platform
 from framework.errors import (
     BundleDamagedError,
@@ -19,11 +20,12 @@ from framework.errors import (
     BundleToolMissingError,
     DependencyError,
     NoWheelError,
+    StaleBundleError,
     UnfitDependencyError,
     UnreachableIndexError,
     WheelError,
 )
-from tests.command import files_of, project
+from tests.command import ROOT, files_of, project
 from tests.emr.wheelhouse import Wheelhouse, library
 
 GRAVITON = Platform.of("emr-spark-8.2.0", "aarch64", "3.11")
@@ -322,3 +324,33 @@ def test_a_damaged_manifest_is_said_to_be_none(dist: Path, text: str) -> None:
     (dist / "bundle-emr-spark-8.2.0-aarch64-py3.11.json").write_text(text)
     with pytest.raises(BundleDamagedError, match="it is no manifest"):
         find_bundle(dist, "emr-spark-8.2.0", "aarch64", "3.11")
+
+
+def test_a_bundle_that_was_just_built_is_fresh_and_its_manifest_says_what_is_left_out(
+    tmp_path: Path, lock: list[str]
+) -> None:
+    made = shop(tmp_path / "shop", lock)
+    declared = made / "pyproject.toml"
+    declared.write_text(declared.read_text().replace('packages = ["jobs"]', 'packages = ["jobs"]\nexclude = ["*.csv"]'))
+    (made / "jobs" / "names.csv").write_text("a")
+    built = build(made, GRAVITON, made / "dist")
+    assert json.loads(built.manifest.path.read_bytes())["apart"] == ["jobs/names.csv"]
+    require_fresh(built, made, ["jobs/orders.py", "conf/prod.toml"])
+    with pytest.raises(StaleBundleError, match=r"names\.csv \(new\).*leaves out jobs/names\.csv"):
+        require_fresh(built, made, ["jobs/names.csv"])
+    (made / "jobs" / "new.py").write_text("")
+    with pytest.raises(StaleBundleError, match=r"now: jobs/new\.py \(new\)\. The"):
+        require_fresh(built, made, ["jobs/orders.py"])
+
+
+def test_a_bundle_of_another_framework_is_not_fresh(
+    made: Path, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_fresh(bundle, made, [])
+    shutil.copytree(ROOT / "framework", tmp_path / "framework", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.setattr("framework.__file__", str(tmp_path / "framework" / "__init__.py"))
+    require_fresh(bundle, made, [])
+    (tmp_path / "framework" / "batch.py").write_text("")
+    with pytest.raises(StaleBundleError, match=r"now: framework/batch\.py \(changed\)\. The"):
+        require_fresh(bundle, made, [])

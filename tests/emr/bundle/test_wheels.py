@@ -15,9 +15,10 @@ from tests.emr.wheelhouse import library
 REPACK = """
 import sys
 from pathlib import Path
-from framework.emr.bundle import wheels
+from framework.emr.bundle import fresh, wheels
 into = Path(sys.argv[1])
-print(wheels.lakegate(into).path, wheels.jobs(None, into).path)
+made = [wheels.lakegate(into).path, wheels.jobs(None, into).path]
+print(*made, fresh.differences(made, None))
 """
 
 
@@ -53,7 +54,9 @@ def test_who_has_lakegate_from_a_wheel_makes_the_same_wheels_again(
     # Found first: what is installed here comes after it.
     said = fresh(tmp_path, sys.executable, "-c", REPACK, str(into), PYTHONPATH=str(target))
     assert said.code == 0, said.err
-    for text, wheel in zip(said.out.split(), built, strict=True):
+    *again, differences = said.out.split()
+    assert differences == "{}"
+    for text, wheel in zip(again, built, strict=True):
         assert Path(text).name == wheel.path.name
         assert Path(text).read_bytes() == wheel.path.read_bytes()
 

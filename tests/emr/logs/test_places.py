@@ -202,4 +202,4 @@ def test_following_says_that_nothing_is_there_yet_and_prints_what_comes(
     assert said.out == "first\nsecond\n"
     assert said.err.count("There is no log of the driver yet") == 1
     assert "EMR uploads logs every five minutes." in said.err
-    assert said.err.endswith(f"Step {STEP} is FAILED. `lakegate why {STEP} --cluster {CLUSTER}` says why.\n")
+    assert said.err.endswith(f"Step {STEP} is FAILED. `lakegate why {STEP} --env test --cluster {CLUSTER}` says why.\n")

@@ -305,7 +305,10 @@ def test_where_it_was_read_is_said_with_object_and_lines(bucket: Bucket) -> None
     container = "container_1763710000000_0001_01_000001"
     assert f"s3://test-why/where/{CLUSTER}/containers/{APPLICATION}/{container}/stdout.gz, lines 5 to 9:\n" in said
     assert "      6    1 row(s) break: amount >= 0\n" in said
-    assert f"`lakegate logs {STEP} --cluster {CLUSTER}`, or in s3://test-why/where/{CLUSTER}/steps/{STEP}/" in said
+    assert (
+        f"`lakegate logs {STEP} --env test --cluster {CLUSTER}`, or in s3://test-why/where/{CLUSTER}/steps/{STEP}/"
+        in said
+    )
 
 
 def test_in_client_mode_the_driver_is_the_process_of_the_step(bucket: Bucket) -> None:
@@ -634,11 +637,11 @@ def test_the_cluster_of_the_settings_is_asked(bucket: Bucket) -> None:
 @pytest.mark.parametrize(
     ("arguments", "rest"),
     [
-        (("--cluster", CLUSTER), f"--cluster {CLUSTER}"),
-        (("--set", f"emr.cluster_id={CLUSTER}"), f"--cluster {CLUSTER} --set emr.cluster_id={CLUSTER}"),
+        (("--cluster", CLUSTER), f"--env test --cluster {CLUSTER}"),
+        (("--set", f"emr.cluster_id={CLUSTER}"), f"--env test --set emr.cluster_id={CLUSTER} --cluster {CLUSTER}"),
         (
             ("--cluster", CLUSTER, "--env", "local", "--set", "aws.region=eu-west-1", "--set", "lake.root=a b"),
-            f"--cluster {CLUSTER} --env local --set aws.region=eu-west-1 --set 'lake.root=a b'",
+            f"--env local --set aws.region=eu-west-1 --cluster {CLUSTER}",
         ),
     ],
 )

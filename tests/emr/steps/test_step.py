@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from framework.config import Settings
-from framework.config.steps import Bash, CustomJar
+from framework.config.steps import Bash, CustomJar, HiveScript, S3DistCp
+from framework.emr.steps.arguments import SAFE, unpack
 from framework.emr.steps.spark import SparkJob
 from framework.emr.steps.step import Chain, add_request, chain, step_requests
 from framework.errors import CredentialRefusedError, SettingError, StepTooLongError
@@ -136,3 +137,69 @@ def test_a_key_by_its_address_and_a_switch_are_no_credentials(tmp_path: Path) ->
 def test_a_chain_knows_what_the_cluster_must_have(tmp_path: Path) -> None:
     assert made(tmp_path, FLIGHTS, HELLO).applications == {"Spark"}
     assert made(tmp_path, HELLO).applications == frozenset()
+
+
+def test_what_a_shell_would_change_is_packed_and_the_rest_stays_readable(tmp_path: Path) -> None:
+    job = SparkJob("a", "prod", {"note": "`id`", "day": "2026-11-21"}, ('lake.root=s3://{"x"}',))
+    (request,) = made(tmp_path, job).requests
+    args = request["HadoopJarStep"]["Args"][-6:]
+    assert args[:3] == ["a", "--env", "prod"]
+    assert args[4] == "--day=2026-11-21"
+    assert all(SAFE.fullmatch(each) for each in args)
+    assert tuple(unpack(args)) == job.args
+
+
+def test_a_secret_of_this_shell_is_found_in_what_is_packed(tmp_path: Path) -> None:
+    for text in ("`hunter2`", "{AKIAIOSFODNN7EXAMPLE}"):
+        with pytest.raises(CredentialRefusedError, match="step 'a'"):
+            made(tmp_path, SparkJob("a", "prod", {"x": text}), secrets=["hunter2"])
+
+
+JAR = CustomJar(kind="jar", name="it", jar="s3://b/x.jar")
+HIVE = HiveScript(kind="hive-script", name="it", script="s3://b/x.hql")
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        JAR.model_copy(update={"args": ("--password", "hunter2")}),
+        JAR.model_copy(update={"args": ("--db-password=hunter2",)}),
+        JAR.model_copy(update={"args": ("-dbPassword", "hunter2")}),
+        JAR.model_copy(update={"args": ("--conf", "db.password=hunter2")}),
+        JAR.model_copy(update={"args": ("-Dpassword=hunter2",)}),
+        JAR.model_copy(update={"args": ("-Djavax.net.ssl.keyStorePassword=hunter2",)}),
+        JAR.model_copy(update={"args": ("--dbpassword", "hunter2")}),
+        JAR.model_copy(update={"args": ("--ACCESS_KEY=hunter2",)}),
+        JAR.model_copy(update={"args": ("--conf=db.password=hunter2",)}),
+        JAR.model_copy(update={"args": ('{"password": "hunter2"}',)}),
+        JAR.model_copy(update={"args": ("https://host/x?user=me&token=hunter2",)}),
+        JAR.model_copy(update={"properties": {"db.password": "hunter2"}}),
+        JAR.model_copy(update={"properties": {"fs.s3a.access.key": "hunter2"}}),
+        HIVE.model_copy(update={"variables": {"api_key": "hunter2"}}),
+        HELLO.model_copy(update={"command": "mysql --password hunter2 -e 'select 1'"}),
+        HELLO.model_copy(update={"command": "TOKEN='hunter2' ./run it's"}),
+        SparkJob("a", "prod", {"api_token": "hunter2"}),
+        SparkJob("a", "prod", {"privateKey": "hunter2"}),
+    ],
+)
+def test_what_has_the_name_of_a_secret_is_refused_and_not_repeated(tmp_path: Path, work: Any) -> None:
+    with pytest.raises(CredentialRefusedError, match="name of a secret") as refused:
+        made(tmp_path, work)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        SparkJob("a", "prod", {"primary_key": "id", "keys": "a,b", "max_tokens": "5", "password": "", "monkey": "x"}),
+        S3DistCp(
+            kind="s3-dist-cp", name="it", src="s3://b/secret/day=1", dest="s3://b/token/x", args=("--s3ServerSide",)
+        ),
+        JAR.model_copy(update={"args": ("--primary-key", "id", "--password-file", "/etc/p", "--secret-id=prod/db")}),
+        JAR.model_copy(update={"args": ("--token", "--verbose", "arn:aws:secretsmanager:eu-west-1:1:secret:db")}),
+        JAR.model_copy(update={"properties": {"hadoop.security.credential.provider.path": "jceks://hdfs/x"}}),
+        HELLO.model_copy(update={"command": 'TOKEN=$(aws x --secret-id db) && mysql --password "$TOKEN"'}),
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_sent(tmp_path: Path, work: Any) -> None:
+    assert made(tmp_path, work).requests

@@ -91,3 +91,14 @@ def test_the_files_of_steps_are_sent_where_they_are_named(tmp_path: Path, monkey
 def test_a_file_that_is_not_there_is_named_with_its_step() -> None:
     with pytest.raises(SettingError, match=r"step 'x' names the file no\.sh"):
         uploads(None, [ScriptRunner(kind="script-runner", name="x", script="no.sh")], settings().emr)
+
+
+@pytest.mark.parametrize("place", ["../outside.jar", "reports/../../outside.jar", "gone.jar"])
+def test_a_file_outside_the_project_is_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    (tmp_path / "outside.jar").write_text("")
+    (tmp_path / "shop" / "reports").mkdir(parents=True)
+    (tmp_path / "shop" / "inside.jar").write_text("")
+    monkeypatch.chdir(tmp_path / "shop")
+    assert place_of("reports/../inside.jar", settings().emr, "it").endswith("/inside.jar")
+    with pytest.raises(SettingError, match="not in the project"):
+        place_of(place, settings().emr, "it")
