@@ -8,7 +8,7 @@ unexport SPARK_HOME PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 bin := .venv/bin
 # In an environment: its commands come first, also for the processes that a test starts, and Spark finds Java.
 within = env PATH="$(CURDIR)/$(1)/bin:$$PATH" JAVA_HOME="$$(cat $(1)/java_home)"
-pytest := pytest -n 2 --dist loadfile
+pytest := pytest -n 2 --dist loadfile --no-loadscope-reorder
 # Where it cannot be had, the tests that need it fail and the others run.
 postgres := scripts/setup.sh --postgres >/dev/null || true
 # What installs, and what builds PySpark (setuptools) and this repository.

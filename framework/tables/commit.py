@@ -64,7 +64,7 @@ class Loaded:
     partitions: tuple[Mapping[str, str | None], ...]
     counts: Counts
     already_applied: bool = False
-    in_log: bool = True
+    in_log: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
