@@ -1,9 +1,9 @@
 """`lakegate logs STEP`: what a step has written, from S3."""
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -119,7 +119,7 @@ def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driv
 
     current = None
     hidden: defaultdict[str, AcrossLines] = defaultdict(AcrossLines)
-    for log, line in followed(s3, look, clock=clock, sleep=time.sleep):
+    for log, line in followed(s3, look, clock=clock, sleep=sleep):
         if log.address != current:
             _say(f"==> {masked(log.address)} <==")
             current = log.address

@@ -192,7 +192,7 @@ def test_a_step_that_took_its_cluster_along_is_explained(bucket: Bucket) -> None
 
     assert "\nProbable cause: step failed\n" in said
     assert f"\nStep {STEP} (orders) is FAILED.\n" in said
-    assert f"`lakegate logs {STEP} --cluster {CLUSTER}`" in said
+    assert f"`lakegate logs {STEP} --env test --cluster {CLUSTER}`" in said
     assert "\nProbable cause: Frame 'cleaned' is refused and nothing of it is written:" in said
 
 

@@ -1,4 +1,3 @@
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -193,7 +192,7 @@ def test_following_says_that_nothing_is_there_yet_and_prints_what_comes(
         assert len(waited) < 5
 
     waited: list[float] = []
-    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr("framework.cli.logs.sleep", sleep)  # threads of others sleep, too
     monkeypatch.setattr("framework.cli.logs.clock", lambda: datetime(2024, 1, 1, tzinfo=UTC))
 
     said = of(emr, "--follow", "--driver")
