@@ -3,7 +3,6 @@
 import sys
 
 from framework.cli import main
-from framework.emr.steps.arguments import unpack
 
 if __name__ == "__main__":
-    main(["run", *unpack(sys.argv[1:])])
+    main(["run", *sys.argv[1:]])

@@ -9,9 +9,11 @@ from framework.errors import LakegateError
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed, 2 usage, 3 data refused."""
     from framework.cli.app import app
+    from framework.emr.steps.arguments import unpack
 
     try:
-        app(args=list(arguments) if arguments is not None else None, prog_name="lakegate")
+        # What YARN's shell would have changed was packed by `submit`, whatever entrypoint a project has.
+        app(args=unpack(sys.argv[1:] if arguments is None else arguments), prog_name="lakegate")
     except LakegateError as error:
         print(f"Error: {error}", *getattr(error, "__notes__", ()), sep="\n  at ", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)

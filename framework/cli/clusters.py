@@ -13,6 +13,7 @@ from rich.table import Column, Table
 
 from framework.cli import project
 from framework.cli.clients import client
+from framework.cli.console import wide_enough
 from framework.cli.follow_up import same
 from framework.cli.options import confirm
 from framework.cli.printed import masked, say_what_is_masked
@@ -100,7 +101,7 @@ def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -
     for found in clusters(client("emr", settings), every=every):
         table.add_row(found.id, escape(found.name), found.state, _time(found.created), f"{found.instance_hours:,}")
     if table.row_count:
-        Console(highlight=False).print(table)
+        wide_enough(table).print(table)
     else:
         typer.echo("There is no cluster." if every else "There is no active cluster; --all lists those that ended.")
 

@@ -49,6 +49,8 @@ class JobCommands(TyperGroup):
         while rest and (option := own.get(rest[0].partition("=")[0])):
             count = 1 if "=" in rest[0] or option.is_flag else 2
             moved, rest = moved + rest[:count], rest[count:]
+        if rest[:1] == ["--"]:  # no option counts behind it, so none before it may be dropped
+            return args
         return [rest[0], *moved, *rest[1:]] if rest and not rest[0].startswith("-") else rest
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -4,9 +4,9 @@ from datetime import date
 
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table
 
+from framework.cli.console import wide_enough
 from framework.cli.start import clock
 from framework.emr.releases.fit import OLDEST_PYTHON, mismatches, support, warnings
 from framework.emr.releases.release import RELEASES, Release, release
@@ -24,10 +24,7 @@ def print_releases(*, all: bool) -> None:
         printed.add_column(heading, no_wrap=True)
     for found in shown:
         printed.add_row(*_cells(found, today))
-    console = Console(highlight=False)
-    if not console.is_terminal:  # a file or a pipe is as wide as it has to be
-        wanted = Measurement.get(console, console.options.update(max_width=1_000), printed)
-        console.width = max(console.width, wanted.maximum)
+    console = wide_enough(printed)
     console.print(printed)
     console.print("\njobs: whether Lakegate's jobs run on it. `lakegate releases LABEL` says why not, and all else.")
     if hidden := len(RELEASES) - len(shown):

@@ -120,6 +120,8 @@ def submit(
     from framework.emr.steps.upload import uploads
 
     here.enter()
+    if here.names().keys() & {name, *(then or [])}:
+        _leave_out_variables()
     settings = load(environment, overrides)
     rest, unchecked = _unchecked(name, then or [])
     parameters = _parameters([name, *rest], given | unchecked, param or [])
@@ -211,8 +213,6 @@ def _works(
             works.append(steps[name])
         else:
             raise UnknownWorkError(name, [*jobs, *steps], environment)
-    if any(name in jobs for name in names):
-        _warn_of_variables()
     return works
 
 
@@ -314,14 +314,16 @@ def _print(request: "AddRequest", region: str | None) -> None:
         print(f"{NO_CLUSTER} stands for the cluster, which is found by its name.", file=sys.stderr)  # noqa: T201
 
 
-def _warn_of_variables() -> None:
-    """Name the settings that only this shell has: a job on a cluster does not see them."""
+def _leave_out_variables() -> None:
+    """Forget the settings that only this shell has, and name them: a job on a cluster does not see them."""
     from framework.config.settings import NOT_SETTINGS, PREFIX
 
     elsewhere = ("SECRETS__", "EMR__", "AWS__")
     mine = [name for name in os.environ if name.startswith(PREFIX) and name not in NOT_SETTINGS]
     if lost := sorted(name for name in mine if not name.removeprefix(PREFIX).startswith(elsewhere)):
         print(f"{', '.join(lost)}: set in this shell only; for the cluster say --set.", file=sys.stderr)  # noqa: T201
+    for name in lost:
+        del os.environ[name]
 
 
 def _of_shell() -> list[str]:

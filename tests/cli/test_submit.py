@@ -773,6 +773,25 @@ def test_options_may_stand_before_the_name(shop: Path, submit: Submit) -> None:
     assert (unknown.code, "No such option: --environment" in unknown.err) == (2, True)
     helped = lakegate(shop, "submit", "--env", "emr", "--help", path=())
     assert (helped.code, "orders" in helped.out) == (0, True)
+    parted = lakegate(shop, "submit", "--dry-run", "--env", "nope", "--", "hello", path=(), LAKEGATE_ENV="emr")
+    assert (parted.code, "No such option" in parted.err) == (2, True)
+
+
+def test_what_only_this_shell_says_does_not_make_an_environment_one_of_a_cluster(submit: Submit, shop: Path) -> None:
+    (shop / "conf" / "laptop.toml").write_text(
+        (shop / "conf" / "emr.toml").read_text().replace("[lake]\nroot", "[lake]\n# root", 1)
+        + '[spark]\njars = "maven"\n'
+    )
+    shell = {"LAKEGATE_SPARK__JARS": "provided", "LAKEGATE_LAKE__ROOT": "s3://b/lake"}
+    refused = submit("orders", "--dry-run", "--set", "lake.root=lake", env="laptop", **shell)
+    assert isinstance(refused.error, NotOfAClusterError)
+    assert "spark.jars is 'maven'" in refused.err
+
+
+def test_an_address_that_is_none_is_said(shop: Path) -> None:
+    said = lakegate(shop, "steps", "--env", "emr", "--set", "aws.endpoint_url=localhost:4566", path=())
+    assert (said.code, type(said.error)) == (2, SettingError)
+    assert "Write it as http://HOST:PORT" in said.err
 
 
 def test_a_transient_cluster_is_never_found_as_the_permanent_one(submit: Submit, shop: Path) -> None:

@@ -4,16 +4,17 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
-from framework.config.settings import SECRET_WORDS
 from framework.errors import CredentialRefusedError
 
 # An access key of AWS, or a password inside of an address.
 CREDENTIAL = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|://[^/@\s:]+:[^/@\s]+@")
-HARMLESS = re.compile(r"arn:.*|true|false", re.IGNORECASE)
+HARMLESS = re.compile(r"arn:.*|true|false|yes|no|on|off|\d{1,3}", re.IGNORECASE)
 # Ends of words of a name, so that `primary_key`, `max_tokens` and `tokenizer` are none.
 SECRET = re.compile(r"(password|passwd|passphrase|secret|token|credentials?|\bpwd|(access|api|private|secret) ?key)\b")
 # What a name ends with that says where a secret is, or how long, and not the secret.
-ABOUT = re.compile(r" (name|file|path|arn|id|alias|provider|type|column|count|length|limit|ttl)$")
+ABOUT = re.compile(
+    r" (name|file|path|arn|id|alias|provider|type|column|count|length|limit|ttl|policy|rule|age|expiry)$"
+)
 # `name=value`, also inside of another's value, and `"name": "value"`.
 PAIR = re.compile(r"([A-Za-z][\w.-]*)(?:=|[\"']\s*:\s*)(?=[\"']?([^\s&;,\"']*))")
 
@@ -21,8 +22,8 @@ PAIR = re.compile(r"([A-Za-z][\w.-]*)(?:=|[\"']\s*:\s*)(?=[\"']?([^\s&;,\"']*))"
 def refuse_credentials(conf: Mapping[str, object], said: str) -> None:
     """Raise CredentialRefusedError for a property that looks like a credential: whoever may list steps reads them."""
     for key, value in conf.items():
-        named = any(word in key.lower() for word in SECRET_WORDS)
-        if CREDENTIAL.search(str(value)) or (named and not HARMLESS.fullmatch(str(value))):
+        inside = _pairs(_words(str(value)))
+        if CREDENTIAL.search(str(value)) or any(_is_secret(*pair) for pair in ((key, str(value)), *inside)):
             raise CredentialRefusedError(said.format(key), "it looks like a credential")
 
 

@@ -65,7 +65,8 @@ def test_what_is_packed_is_safe(argument: str) -> None:
 
 @pytest.mark.parametrize("entry", ["scripts/run_job.py", "framework/cli/templates/project/scripts/run_job.py.txt"])
 def test_the_entrypoint_unpacks(entry: str, tmp_path: Path) -> None:
-    code = f"import framework.cli\nframework.cli.main = print\nexec(open({str(ROOT / entry)!r}).read())"
+    code = "import framework.cli.app as shown\nshown.app = lambda args, prog_name: print(args)\n"
+    code += f"exec(open({str(ROOT / entry)!r}).read())"
     command = [sys.executable, "-c", code, *pack(["orders", "--note=`id`"])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['run', 'orders', '--note=`id`']"

@@ -6,6 +6,7 @@ import pytest
 from framework.config import Settings
 from framework.config.steps import Bash, CustomJar, HiveScript, S3DistCp
 from framework.emr.steps.arguments import SAFE, unpack
+from framework.emr.steps.credentials import refuse_credentials
 from framework.emr.steps.spark import SparkJob
 from framework.emr.steps.step import Chain, add_request, chain, step_requests
 from framework.errors import CredentialRefusedError, SettingError, StepTooLongError
@@ -203,3 +204,27 @@ def test_what_has_the_name_of_a_secret_is_refused_and_not_repeated(tmp_path: Pat
 )
 def test_what_only_sounds_like_a_secret_is_sent(tmp_path: Path, work: Any) -> None:
     assert made(tmp_path, work).requests
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("spark.jdbc.pwd", "hunter2"),
+        ("spark.hadoop.fs.s3a.secret.key", "abc"),
+        ("spark.driver.extraJavaOptions", "-Djavax.net.ssl.trustStorePassword=hunter2"),
+    ],
+)
+def test_a_property_that_has_the_name_of_a_secret_is_refused(name: str, value: str) -> None:
+    with pytest.raises(CredentialRefusedError) as refused:
+        refuse_credentials({name: value}, "property {!r}")
+    assert value not in str(refused.value)
+
+
+def test_everyday_properties_of_spark_are_no_credentials() -> None:
+    everyday = {
+        "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
+        "spark.hadoop.fs.s3a.aws.credentials.provider": "software.amazon.awssdk.InstanceProfileCredentialsProvider",
+        "spark.conf.spark.cassandra.connection.keyspace": "shop",
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseG1GC",
+    }
+    refuse_credentials(everyday, "property {!r}")
