@@ -7,11 +7,13 @@ from decimal import Decimal
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 from pyspark.sql import Row, SparkSession
 
-from framework.config import Settings, load
+from framework.config import ClusterSettings, EmrSettings, Settings, load
 from framework.lanes import LANES
 from framework.sources import Reading
 from framework.state import History
@@ -21,6 +23,7 @@ from tests.command import ROOT, SPARK, Said, fresh, lakegate
 from tests.postgres import PASSWORD, Postgres
 
 README = ROOT / "README.md"
+CLUSTER = ROOT / "docs" / "cluster.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -264,6 +267,29 @@ def test_the_settings_page_names_every_setting() -> None:
     sections = {name: field.annotation for name, field in Settings.model_fields.items() if name != "environment"}
     known = {(name, key) for name, kind in sections.items() for key in getattr(kind, "model_fields", ["any name"])}
     assert told == known
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
+
+
+def test_the_cluster_page_names_every_setting() -> None:
+    told = {row[0].strip("`"): [key.strip("`") for key in row[1].split(", ")] for row in _table(CLUSTER, "settings")}
+    kinds = {row[0].strip("`"): [key.strip("`") for key in row[1].split(", ")] for row in _table(CLUSTER, "kind")}
+    left: list[tuple[str, type[BaseModel]]] = [("emr.cluster", ClusterSettings)]
+    known: dict[type[BaseModel], tuple[str, list[str]]] = {}
+    while left:
+        path, model = left.pop()
+        known.setdefault(model, (path, list(model.model_fields)))
+        left += [(f"{path}.{k}", m) for k, f in model.model_fields.items() for m in _models(f.annotation)]
+    assert sorted(told.values()) == sorted(keys for _, keys in known.values())
+    steps = _models(EmrSettings.model_fields["steps"].annotation)
+    assert kinds == {
+        get_args(step.model_fields["kind"].annotation)[0]: [k for k in step.model_fields if k not in ("name", "kind")]
+        for step in steps
+    }
 
 
 def test_the_newest_release_of_the_changelog_is_the_version_of_the_project() -> None:
