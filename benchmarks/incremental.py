@@ -92,6 +92,7 @@ def shifted(line: str, year: int, by: int) -> str:
 def keep_back(data: Path, new: Path) -> tuple[str, int]:
     """Cut the last flights off into a file of their own, which is not in the landing folder yet."""
     months = sorted((data / "flights").glob("*.gz"))
+    name = months[-1].name.replace(".csv", "-last.csv")
     count = round(NEW_SHARE * sum(gzip.decompress(month.read_bytes()).count(b"\n") - 1 for month in months))
     kept: list[str] = []
     while len(kept) < count:
@@ -102,7 +103,7 @@ def keep_back(data: Path, new: Path) -> tuple[str, int]:
         kept = goes + kept
         last.write_bytes(gzip.compress("".join([header, *stays]).encode())) if stays else last.unlink()
     new.write_bytes(gzip.compress("".join([header, *kept]).encode()))
-    return "flights-last.csv.gz", count
+    return name, count
 
 
 def without_state(lake: Lake, settings: Settings) -> None:
