@@ -11,7 +11,7 @@ from framework.emr.logs.endings import Ending, ending_of
 from framework.emr.logs.hardware import Hardware, hardware_of
 from framework.emr.logs.read import Log, folder, listed, log_lines
 from framework.emr.logs.why import Found, StepReport, why_step
-from framework.errors import AwsRefusedError, UnknownClusterError
+from framework.errors import AwsRefusedError
 
 ACTIVE = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 LAST_LINES = 15
@@ -54,7 +54,7 @@ class ClusterReport:
 
 def why_cluster(emr: Any, s3: Any, cluster: str) -> ClusterReport:
     """Return why a cluster did not come up, or ended. Raises UnknownClusterError or AwsRefusedError."""
-    found = _described(emr, cluster)
+    found = dict(ask(emr.describe_cluster, ClusterId=cluster)["Cluster"])
     status = found["Status"]
     details = tuple(
         ": ".join(filter(None, [each.get("ErrorCode", ""), each.get("ErrorMessage", "")]))
@@ -78,15 +78,6 @@ def why_cluster(emr: Any, s3: Any, cluster: str) -> ClusterReport:
     except AwsRefusedError as error:
         return replace(report, unreadable=str(error))
     return report
-
-
-def _described(emr: Any, cluster: str) -> dict[str, Any]:
-    try:
-        return dict(ask(emr.describe_cluster, ClusterId=cluster)["Cluster"])
-    except AwsRefusedError as error:
-        if error.code == "InvalidRequestException" and "cluster" in error.reason.lower():
-            raise UnknownClusterError(cluster) from error
-        raise
 
 
 def _with_log(s3: Any, report: ClusterReport) -> ClusterReport:

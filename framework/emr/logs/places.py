@@ -16,7 +16,7 @@ from typing import Any
 
 from framework.emr.api import ask
 from framework.emr.logs.read import Log, folder, lines, listed, text
-from framework.errors import AwsRefusedError, NoLogUriError, UnknownClusterError, UnknownStepError
+from framework.errors import AwsRefusedError, NoLogUriError, UnknownStepError
 
 ENDED = ("COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED")
 APPLICATION = re.compile(
@@ -164,8 +164,6 @@ def described(emr: Any, cluster: str, step: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = ask(emr.describe_step, ClusterId=cluster, StepId=step).get("Step") or {}
     except AwsRefusedError as error:
-        if error.code == "InvalidRequestException" and "cluster" in error.reason.lower():
-            raise UnknownClusterError(cluster) from error
         if error.code == "InvalidRequestException" and "step" in error.reason.lower():
             raise UnknownStepError(step, cluster) from error
         raise
