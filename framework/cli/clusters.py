@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from framework.config import Settings
     from framework.emr.cluster.advice import Advice
     from framework.emr.cluster.health import Health
-
-# A clock may be off, and the cluster is to be found by when it was made.
-MARGIN = timedelta(minutes=15)
 
 
 def print_plan(environment: str, overrides: Sequence[str]) -> None:
@@ -73,7 +70,7 @@ def create_cluster(
             typer.echo(f"{each.id} is active under the same name, and costs: of two, `submit` wants emr.cluster_id.")
     if not yes:
         confirm(f"Make the cluster {settings.emr.cluster.name!r}?")
-    since = clock() - (timedelta(days=1) if creation else MARGIN)
+    since = cluster.since(clock(), again=creation is not None)
     found = cluster.made(emr, request["Name"], token, since) if creation else None
     if found:
         cluster.require_not_over(emr, found)

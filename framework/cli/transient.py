@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from framework.cli.clients import client
-from framework.cli.clusters import MARGIN
 from framework.cli.printed import masked, say_commas, say_what_is_masked
 from framework.cli.start import clock
 from framework.errors import LostAnswerError, LostClusterError
@@ -57,7 +55,7 @@ def on_transient(
 
     request = _request(settings, made, token, lambda name: secret(name, settings))
     emr, s3, name = client("emr", settings), client("s3", settings), request["Name"]
-    since = clock() - (timedelta(days=1) if again else MARGIN)
+    since = cluster.since(clock(), again=again)
     found = cluster.made(emr, name, token, since) if again else None
     if found is None:
         preflight_transient(s3, request, made, settings, on_failure, needs_bundle=needs_bundle)

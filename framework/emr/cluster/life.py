@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from framework import aws
@@ -25,6 +25,8 @@ UP = ("RUNNING", "WAITING")
 OVER = ("TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS")
 ATTEMPTS, LOOKS = 5, 3
 SHORTEST, LONGEST, PATIENCE = 10.0, 30.0, 20
+# A clock may be off, and a cluster is to be found by when it was made; a token that is said again is of a day at most.
+MARGIN, OLDEST = timedelta(minutes=15), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,11 @@ def create(emr: Any, once: Any, request: Mapping[str, Any], token: str, since: d
     if aws.is_lost(failed):
         raise LostClusterError(request["Name"], token, aws.reason(failed)) from failed
     raise AwsRefusedError("RunJobFlow", aws.code(failed), aws.reason(failed)) from failed
+
+
+def since(now: datetime, *, again: bool) -> datetime:
+    """Return from when on a cluster with a token is looked for; `again` says that the token was used before."""
+    return now - (OLDEST if again else MARGIN)
 
 
 def made(emr: Any, name: str, token: str, since: datetime) -> str | None:
