@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Sequence
 
+from framework.arguments import unpack
 from framework.errors import LakegateError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed, 2 usage, 3 data refused."""
     from framework.cli.app import app
-    from framework.emr.steps.arguments import unpack
 
     try:
         # What YARN's shell would have changed was packed by `submit`, whatever entrypoint a project has.

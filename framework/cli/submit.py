@@ -18,7 +18,6 @@ from framework.cli.clients import client
 from framework.cli.follow_up import same
 from framework.cli.job_command import JobCommands
 from framework.cli.printed import masked, say_commas, say_what_is_masked
-from framework.cli.transient import on_transient, print_transient
 from framework.cli.watch import Follow, OnTimeout, Timeout, Wait, watch
 from framework.errors import AmbiguousWorkError, ChainParameterError, SettingError, UnknownWorkError
 
@@ -114,6 +113,7 @@ def submit(
 ) -> None:
     """Add steps to a cluster, after looking at all that could stand against it, and watch them if that is wished."""
     from framework import aws
+    from framework.cli.transient import on_transient, print_transient
     from framework.config import load
     from framework.emr.steps.spark import SparkJob
     from framework.emr.steps.step import add_request, chain

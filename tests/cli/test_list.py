@@ -1,8 +1,9 @@
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command import ROOT, lakegate, project
+from tests.command import ROOT, fresh, lakegate, project
 
 
 @pytest.fixture
@@ -50,3 +51,22 @@ def test_a_file_with_a_syntax_error_is_listed_with_its_line(orders: Path) -> Non
 
 def test_the_jobs_are_listed_from_a_folder_of_the_project(orders: Path) -> None:
     assert list(_listed(orders / "tests" / "jobs")) == ["orders"]
+
+
+def test_to_list_jobs_nothing_is_loaded_that_only_other_verbs_use(orders: Path) -> None:
+    code = "import sys; from framework.cli import main\ntry: main(['list'])\nfinally: print(*sys.modules)"
+    said = fresh(orders, sys.executable, "-c", code, PYTHONPATH=str(ROOT))
+    jobs, loaded = said.out.splitlines()
+    assert jobs.startswith("orders ")
+    assert {"framework.cli.submit", "framework.cli.show"} <= set(loaded.split())
+    others = {
+        "pyspark",
+        "delta",
+        "boto3",
+        "botocore",
+        "rich",
+        "framework.config",
+        "framework.pipeline",
+        "framework.emr",
+    }
+    assert others & set(loaded.split()) == set()

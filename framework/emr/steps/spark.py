@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from framework.arguments import pack
 from framework.config import Settings
 from framework.emr.bundle.artifacts import Bundle
 from framework.emr.releases.release import release
-from framework.emr.steps.arguments import pack
 from framework.emr.steps.credentials import refuse_credentials, refuse_named
 from framework.emr.steps.kinds import RUNNER, Command
 from framework.emr.steps.upload import archive_address, artifact_address

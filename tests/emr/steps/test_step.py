@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
+from framework.arguments import SAFE, unpack
 from framework.config import Settings
 from framework.config.steps import Bash, CustomJar, HiveScript, S3DistCp
-from framework.emr.steps.arguments import SAFE, unpack
 from framework.emr.steps.credentials import refuse_credentials
 from framework.emr.steps.spark import SparkJob
 from framework.emr.steps.step import Chain, add_request, chain, step_requests

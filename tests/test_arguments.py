@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.emr.steps.arguments import SAFE, pack, unpack
+from framework.arguments import SAFE, pack, unpack
 from tests.command import ROOT
 
 HARMFUL = [
