@@ -58,8 +58,12 @@ def code(error: BaseException) -> str:
 
 def reason(error: BaseException) -> str:
     """Return what AWS, or the way there, said of a failure, without the numbers of accounts."""
-    said = str(_answer(error).get("Message", "") or error)
-    return ACCOUNT.sub("<account>", said)
+    return without_accounts(str(_answer(error).get("Message", "") or error))
+
+
+def without_accounts(text: str, instead: str = "<account>") -> str:
+    """Return a text without the numbers of accounts, which roles, keys and buckets have in their names."""
+    return ACCOUNT.sub(instead, text)
 
 
 def is_throttled(error: BaseException | None) -> bool:

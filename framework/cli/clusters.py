@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from framework import aws
 from framework.cli import project
 from framework.cli.clients import client
 from framework.cli.console import wide_enough
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 def print_plan(environment: str, overrides: Sequence[str]) -> None:
     """Print the request and the security configuration as JSON, and advice; no secret, and no number of an account."""
-    from framework import aws
     from framework.emr.cluster import security
     from framework.emr.cluster.request import run_job_flow, shown
     from framework.emr.command import create_cluster, unsaid
@@ -185,8 +185,8 @@ def _advice(settings: "Settings") -> "list[Advice]":
 def _print_advice(found: "list[Advice]") -> None:
     console, styles = Console(highlight=False, soft_wrap=True), {"unsafe": "red", "costly": "yellow"}
     for each in found:
-        style = styles.get(each.kind, "dim")
-        console.print(f"[{style}]{each.kind:<9}[/{style}] {escape(each.setting)}: {escape(_shown(each.said))}")
+        style, said = styles.get(each.kind, "dim"), aws.without_accounts(each.said)
+        console.print(f"[{style}]{each.kind:<9}[/{style}] {escape(each.setting)}: {escape(said)}")
 
 
 def _print_health(found: "Health", console_link: str, now: datetime) -> None:
@@ -194,7 +194,7 @@ def _print_health(found: "Health", console_link: str, now: datetime) -> None:
 
     def say(what: str, text: str) -> None:
         if text:
-            console.print(f"  {what:<9} {escape(_shown(text))}", soft_wrap=True)
+            console.print(f"  {what:<9} {escape(aws.without_accounts(text))}", soft_wrap=True)
 
     console.print(f"[bold]{found.id}[/bold]  {escape(found.name)}: {found.state}", soft_wrap=True)
     say("reason", found.reason)
@@ -232,13 +232,6 @@ def _counts(option: str, given: Sequence[str]) -> Mapping[str, int]:
 
 def _print(value: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(value, indent=2))
-
-
-def _shown(text: str) -> str:
-    """Return a text without the numbers of accounts, which keys and roles have in their names."""
-    from framework.aws import ACCOUNT
-
-    return ACCOUNT.sub("<account>", text)
 
 
 def _time(moment: datetime | None) -> str:

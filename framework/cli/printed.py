@@ -43,10 +43,10 @@ def say_commas(steps: list[str]) -> None:
 
 
 def _text(text: str, settings: "Settings") -> str:
-    from framework.aws import ACCOUNT
+    from framework.aws import without_accounts
     from framework.emr.steps.step import SHORTEST_SECRET
 
     for value in settings.secrets.values():
         if len(known := value.get_secret_value()) >= SHORTEST_SECRET:
             text = text.replace(known, "**********")
-    return ACCOUNT.sub(MASKED_ACCOUNT, text)
+    return without_accounts(text, MASKED_ACCOUNT)
