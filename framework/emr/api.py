@@ -1,4 +1,4 @@
-"""Calls of the EMR API: pages as one sequence, refusals as errors of our own."""
+"""Calls of the EMR API: pages as one sequence, refusals as errors of our own, and patience with those that pass."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +9,7 @@ from framework.errors import AwsRefusedError, UnknownClusterError
 
 # EMR has no code of its own for it, and older operations say job flow.
 UNKNOWN = re.compile(r"cluster id '.*' is not valid|job ?flow id (does not exist|.*not valid)", re.IGNORECASE)
+PATIENCE = 20  # calls in a row without an answer
 
 
 def ask(call: Callable[..., Any], **request: Any) -> Any:
@@ -34,6 +35,28 @@ def pages(call: Callable[..., Any], key: str, **request: Any) -> Iterator[Any]:
         if not answer.get("Marker"):
             return
         marker = {"Marker": answer["Marker"]}
+
+
+class Patience:
+    """Puts up with what passes by itself: in a loop, `with patience:` goes on after a throttled call or a lost answer.
+
+    After 20 of them in a row it raises the next AwsRefusedError, and any other error at once.
+    """
+
+    def __init__(self) -> None:
+        self._misses = 0
+
+    def __enter__(self) -> None:
+        """Begin a try."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Tell whether the try is a miss, and there is patience left; one that went well begins the count anew."""
+        if error is None:
+            self._misses = 0
+            return False
+        self._misses += 1
+        cause = error.__cause__ if isinstance(error, AwsRefusedError) else None
+        return (aws.is_throttled(cause) or aws.is_lost(cause)) and self._misses <= PATIENCE
 
 
 def _cluster(request: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from framework.emr.api import ask, pages
+from framework.emr.api import PATIENCE, Patience, ask, pages
 from framework.errors import AwsRefusedError, UnknownClusterError
 from tests.emr.amazon import Amazon, refusal
 
@@ -33,3 +33,18 @@ def test_another_refusal_keeps_its_words() -> None:
         AwsRefusedError, match=r"DescribeStep: InvalidRequestException: Step id 's-NOPE' is not valid\. Look"
     ):
         ask(Amazon(describe_step=[step]).describe_step, ClusterId="j-1", StepId="s-NOPE")
+
+
+def test_patience_is_with_calls_that_are_throttled_in_a_row_and_with_no_other_error() -> None:
+    throttled, denied = (refusal("ListSteps", code) for code in ("ThrottlingException", "AccessDeniedException"))
+    emr = Amazon(list_steps=[*[throttled] * PATIENCE, {"Steps": []}, *[throttled] * (PATIENCE + 1)])
+    patience = Patience()
+    for _ in range(2 * PATIENCE + 1):
+        with patience:
+            ask(emr.list_steps, ClusterId="j-1")
+    with pytest.raises(AwsRefusedError, match="Throttling"), patience:
+        ask(emr.list_steps, ClusterId="j-1")
+    with pytest.raises(AwsRefusedError, match="AccessDenied"), Patience():
+        ask(Amazon(list_steps=[denied]).list_steps, ClusterId="j-1")
+    with pytest.raises(UnknownClusterError), Patience():
+        raise UnknownClusterError("j-1")

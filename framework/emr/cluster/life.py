@@ -8,7 +8,7 @@ from typing import Any
 
 from framework import aws
 from framework.config.emr import EmrSettings
-from framework.emr.api import ask, pages
+from framework.emr.api import Patience, ask, pages
 from framework.emr.cluster.request import CREATION
 from framework.emr.find import ACTIVE, cluster_id
 from framework.emr.pace import Pace
@@ -24,7 +24,7 @@ from framework.errors import (
 UP = ("RUNNING", "WAITING")
 OVER = ("TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS")
 ATTEMPTS, LOOKS = 5, 3
-SHORTEST, LONGEST, PATIENCE = 10.0, 30.0, 20
+SHORTEST, LONGEST = 10.0, 30.0
 # A clock may be off, and a cluster is to be found by when it was made; a token that is said again is of a day at most.
 MARGIN, OLDEST = timedelta(minutes=15), timedelta(days=1)
 
@@ -117,11 +117,10 @@ def wait(emr: Any, cluster: str, *, pace: Pace, timeout: float, observe: Callabl
     Throttling, and a network that fails for a while, are waited out. Raises ClusterFailedError where it ends instead,
     ClusterTimeoutError after `timeout` seconds, and AwsRefusedError.
     """
-    end, state, misses, interval = pace.now() + timeout, "", 0, SHORTEST
+    end, state, interval, patience = pace.now() + timeout, "", SHORTEST, Patience()
     while True:
-        try:
+        with patience:
             status = ask(emr.describe_cluster, ClusterId=cluster)["Cluster"]["Status"]
-            misses = 0
             if status["State"] != state:
                 state = status["State"]
                 observe(state)
@@ -129,11 +128,6 @@ def wait(emr: Any, cluster: str, *, pace: Pace, timeout: float, observe: Callabl
                 return str(state)
             if state in OVER:
                 raise ClusterFailedError(cluster, state, reason(status))
-        except AwsRefusedError as error:
-            misses += 1
-            passes = aws.is_throttled(error.__cause__) or aws.is_lost(error.__cause__)
-            if not passes or misses > PATIENCE:
-                raise
         if (left := end - pace.now()) <= 0:
             raise ClusterTimeoutError(cluster, state or "unknown", timeout)
         pace.pause(interval, at_most=left)

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from framework import aws
-from framework.emr.api import ask
+from framework.emr.api import Patience, ask
 from framework.emr.pace import Pace
 from framework.emr.steps.state import StepState, described
-from framework.errors import AwsRefusedError, ClusterEndedError, StepTimeoutError
+from framework.errors import ClusterEndedError, StepTimeoutError
 
 SHORTEST, LONGEST, GROWTH = 5.0, 30.0, 1.5
-PATIENCE = 20  # calls in a row without an answer
 ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
 
 
@@ -31,10 +29,10 @@ def wait(
     """
     end = float("inf") if timeout is None else pace.now() + timeout
     seen: dict[str, StepState] = {}
-    interval, misses, gone = SHORTEST, 0, False
+    interval, gone, patience = SHORTEST, False, Patience()
     while True:
         is_news = False
-        try:
+        with patience:
             for step in described(emr, cluster, [each for each in ids if each not in seen or seen[each].is_active]):
                 if step.id not in seen or step.state != seen[step.id].state:
                     is_news = True
@@ -46,12 +44,6 @@ def wait(
             if not is_news:
                 # A step that the cluster took down with it may be told of a moment later: one more look.
                 gone = _is_gone(emr, cluster, active, was_gone=gone)
-            misses = 0
-        except AwsRefusedError as error:
-            misses += 1
-            passes = aws.is_throttled(error.__cause__) or aws.is_lost(error.__cause__)
-            if not passes or misses > PATIENCE:
-                raise
         interval = SHORTEST if is_news else min(interval * GROWTH, LONGEST)
         if (left := end - pace.now()) <= 0:
             raise StepTimeoutError([each for each in ids if each not in seen or seen[each].is_active], timeout or 0)
