@@ -89,6 +89,11 @@ def find(start: Path | None = None) -> Project:
     raise NotAProjectError(str(here))
 
 
+def has_pyspark() -> bool:
+    """Return whether jobs can be imported here: each imports pyspark."""
+    return find_spec("pyspark") is not None
+
+
 def _where(error: Exception, jobs: Path) -> str:
     """Return the line where the function of the stage that an error names begins, else the one that was running."""
     if isinstance(error, SyntaxError):

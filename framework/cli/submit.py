@@ -5,9 +5,8 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,13 +18,13 @@ from framework.cli.follow_up import same
 from framework.cli.job_command import JobCommands
 from framework.cli.printed import masked, say_commas, say_what_is_masked
 from framework.cli.watch import Follow, OnTimeout, Timeout, Wait, watch
-from framework.errors import AmbiguousWorkError, ChainParameterError, SettingError, UnknownWorkError
+from framework.errors import SettingError
 
 if TYPE_CHECKING:
     from framework.config import Settings
     from framework.emr.bundle.artifacts import Bundle
     from framework.emr.steps.spark import SparkJob
-    from framework.emr.steps.step import AddRequest, Chain, Work
+    from framework.emr.steps.step import AddRequest, Chain
     from framework.emr.steps.step import OnFailure as Action
     from framework.emr.steps.upload import Upload
 
@@ -85,7 +84,7 @@ class SubmitCommands(JobCommands):
         """Return the command of the first name: with the parameters of a job where they can be known."""
         here, name = project.find(), args[0]
         call = partial(submit, here, name)
-        if name in here.names() and _has_pyspark():
+        if name in here.names() and project.has_pyspark():
             job = here.load(name)
             return name, self.made(name, here.names()[name], job.parameters, call), args[1:]
         # Parameters that nobody here knows are passed on.
@@ -114,18 +113,18 @@ def submit(
     """Add steps to a cluster, after looking at all that could stand against it, and watch them if that is wished."""
     from framework import aws
     from framework.cli.transient import on_transient, print_transient
+    from framework.cli.works import works_of
     from framework.config import load
     from framework.emr.steps.spark import SparkJob
     from framework.emr.steps.step import add_request, chain
     from framework.emr.steps.upload import uploads
 
+    words = [name, *(then or [])]
     here.enter()
-    if here.names().keys() & {name, *(then or [])}:
+    if here.names().keys() & set(words):
         _leave_out_variables()
     settings = load(environment, overrides)
-    rest, unchecked = _unchecked(name, then or [])
-    parameters = _parameters([name, *rest], given | unchecked, param or [])
-    works = _works(here, [name, *rest], environment, overrides, parameters, settings)
+    works = works_of(here, words, given, param or [], environment, overrides, settings)
     jobs = [work for work in works if isinstance(work, SparkJob)]
     bundle = _bundle(here, settings, jobs) if jobs else None
     token = submission or secrets.token_hex(4)
@@ -186,49 +185,6 @@ def on_cluster(
     return emr, cluster, ids
 
 
-def _works(
-    here: project.Project,
-    names: Sequence[str],
-    environment: str,
-    overrides: Sequence[str],
-    parameters: Mapping[str, Mapping[str, str]],
-    settings: "Settings",
-) -> "list[Work]":
-    """Return what each name means. Raises UnknownWorkError or AmbiguousWorkError, and what a job's parameters raise."""
-    from framework.emr.steps.spark import SparkJob
-
-    jobs, steps = here.names(), {step.name: step for step in settings.emr.steps}
-    passed_on = tuple(each for each in overrides if not each.startswith("emr."))
-    works: list[Work] = []
-    for name in names:
-        if name in jobs and name in steps:
-            raise AmbiguousWorkError(name)
-        if name in jobs:
-            given = parameters.get(name, {})
-            _check(here, name, given)
-            works.append(SparkJob(name, environment, given, passed_on))
-        elif name in steps:
-            if name in parameters:
-                raise ChainParameterError(f"A parameter of {name!r}", "it is a step of the settings, not a job")
-            works.append(steps[name])
-        else:
-            raise UnknownWorkError(name, [*jobs, *steps], environment)
-    return works
-
-
-def _check(here: project.Project, name: str, given: Mapping[str, str]) -> None:
-    """Import a job and check its parameters; without pyspark say that nobody did."""
-    if not _has_pyspark():
-        print(f"{name}: its parameters are unchecked, pyspark is not installed here.", file=sys.stderr)  # noqa: T201
-        return
-    from framework.cli.run import RunCommands
-    from framework.pipeline.parameters import values
-
-    job = here.load(name)
-    RunCommands.refuse_clash(name, job.parameters)
-    values(job, given)
-
-
 def _require_fit(here: project.Project, jobs: Sequence[str], settings: "Settings", applications: Iterable[str]) -> None:
     """Refuse what the release lacks: a Python, an application, what the jobs' tables ask of Delta; warn of its end."""
     from framework.cli.start import clock
@@ -236,45 +192,12 @@ def _require_fit(here: project.Project, jobs: Sequence[str], settings: "Settings
     from framework.emr.releases.fit import require_fit, warnings
     from framework.emr.releases.release import release
 
-    tables = [table for job in jobs for table in here.load(job).tables] if _has_pyspark() else []
+    tables = [table for job in jobs for table in here.load(job).tables] if project.has_pyspark() else []
     needs = {table.name: TableNeeds(table.properties) for table in tables}
     found = release(settings.emr.release)
     require_fit(found, python=settings.emr.python, applications=sorted(applications), tables=needs)
     for said in warnings(found, clock().date()):
         print(said, file=sys.stderr)  # noqa: T201
-
-
-def _parameters(names: Sequence[str], given: Mapping[str, str], param: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return the parameters of each job: options are of the only one, --param says whose."""
-    if given and len(names) > 1:
-        raise ChainParameterError(f"--{next(iter(given)).replace('_', '-')}", f"{len(names)} steps could mean it")
-    found: dict[str, dict[str, str]] = {names[0]: dict(given)} if given else {}
-    for each in param:
-        key, equals, value = each.partition("=")
-        job, dot, parameter = key.partition(".")
-        if not equals or not dot:
-            raise ChainParameterError("--param", "it is written JOB.NAME=VALUE")
-        if job not in names:
-            raise ChainParameterError(f"--param {key}", f"{job!r} is not submitted")
-        found.setdefault(job, {})[parameter.replace("-", "_")] = value
-    return found
-
-
-def _unchecked(name: str, words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Part what was typed where options are not known: names, and `--option VALUE` or `--option=VALUE`."""
-    names: list[str] = []
-    given: dict[str, str] = {}
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("--"):
-            names.append(word)
-            continue
-        option, equals, value = word.removeprefix("--").partition("=")
-        value = value if equals else next(rest, "--")
-        if not equals and value.startswith("--"):
-            raise ChainParameterError(word, f"as a parameter of {name!r} it needs a value")
-        given[option.replace("-", "_")] = value
-    return names, given
 
 
 def _bundle(here: project.Project, settings: "Settings", jobs: "Sequence[SparkJob]") -> "Bundle":
@@ -329,7 +252,3 @@ def _leave_out_variables() -> None:
 def _of_shell() -> list[str]:
     """Return the credentials of AWS that this shell has."""
     return [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")]
-
-
-def _has_pyspark() -> bool:
-    return find_spec("pyspark") is not None

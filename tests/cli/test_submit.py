@@ -329,7 +329,7 @@ def test_parameters_are_checked_before_anything_is_done(submit: Submit, argument
 def test_without_pyspark_parameters_are_passed_on_and_said_to_be_unchecked(
     submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framework.cli.submit._has_pyspark", lambda: False)
+    monkeypatch.setattr("framework.cli.project.has_pyspark", lambda: False)
     said = submit("orders", "--min-amount", "much", "--other=x", "--dry-run")
     assert request(said)["Steps"][0]["HadoopJarStep"]["Args"][-2:] == ["--min-amount=much", "--other=x"]
     assert "orders: its parameters are unchecked, pyspark is not installed here." in said.err
