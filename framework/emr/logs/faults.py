@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass, field
 
 DELTA_JARS = "/usr/share/aws/delta/lib/delta-spark.jar,/usr/share/aws/delta/lib/delta-storage.jar"
-
-
 FRAME = re.compile(r"\s+(?:at |File \"|\.\.\. \d+ more)")
 
 
@@ -59,26 +57,22 @@ FAULTS = (
     Fault(
         "Delta's storage jar missing",
         r"NoClassDefFoundError: io/delta/storage|ClassNotFoundException: io\.delta\.storage",
-        "delta-spark.jar is there without delta-storage.jar. `lakegate submit` gives both; by hand: --jars "
-        + DELTA_JARS
-        + ".",
+        "delta-spark.jar is there without delta-storage.jar. `lakegate submit` gives both; by hand: "
+        f"--jars {DELTA_JARS}.",
     ),
     Fault(
         "Delta of another version",
         r"(?:NoSuchMethodError|NoSuchFieldError|IncompatibleClassChangeError|AbstractMethodError|NoClassDefFoundError)"
         r".*(?:delta|org[./]apache[./]spark[./]sql)",
-        "Delta and Spark do not fit together. Use the release's own jars (--jars "
-        + DELTA_JARS
-        + "), and no --packages "
+        f"Delta and Spark do not fit together. Use the release's own jars (--jars {DELTA_JARS}), and no --packages "
         "io.delta:... besides.",
     ),
     Fault(
         "Delta missing",
         r"without Delta's jars|ClassNotFoundException: (?:io\.delta|delta|org\.apache\.spark\.sql\.delta)"
         r"|Failed to find (?:the )?data source: delta|Cannot use io\.delta|No module named 'delta'",
-        "Spark has started without Delta. `lakegate submit` adds the release's jars; by hand: --jars "
-        + DELTA_JARS
-        + ", or the classification delta-defaults with delta.enabled=true.",
+        "Spark has started without Delta. `lakegate submit` adds the release's jars; by hand: "
+        f"--jars {DELTA_JARS}, or the classification delta-defaults with delta.enabled=true.",
     ),
     # Python, CPU and libraries
     Fault(
