@@ -234,6 +234,15 @@ def test_credentials_in_the_spark_conf_are_never_shown(conf: Path) -> None:
     assert SECRET not in f"{settings!r} {settings} {settings.spark!r} {settings.spark}"
 
 
+@pytest.mark.parametrize(
+    "conf_value", [f"spark.url=jdbc:mysql://u:{SECRET}@h/db", f"spark.executor.extraJavaOptions=-Dpassword={SECRET}"]
+)
+def test_a_credential_inside_of_a_value_of_the_spark_conf_is_never_shown(conf: Path, conf_value: str) -> None:
+    settings = load("dev", [f"spark.conf.{conf_value}", "spark.conf.spark.sql.mapKeyDedupPolicy=LAST_WIN"], conf)
+    assert SECRET not in f"{settings!r} {settings}"
+    assert "LAST_WIN" in f"{settings!r}"
+
+
 def test_a_secret_in_a_file_is_refused(conf: Path) -> None:
     (conf / "dev.toml").write_text(DEV + f"[secrets]\ndatabase = '{SECRET}'")
     assert SECRET not in _said(conf)

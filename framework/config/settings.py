@@ -23,11 +23,11 @@ from pydantic_settings import (
 from framework.config.emr import EmrSettings
 from framework.config.section import Section
 from framework.errors import SettingError, UnknownEnvironmentError, alternatives
+from framework.sensitive import shown
 
 PREFIX = "LAKEGATE_"
 NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL", "LAKEGATE_JVMS", "LAKEGATE_POSTGRES"}
 CONFS = ("spark.conf.", "emr.conf.")
-SECRET_WORDS = ("secret", "password", "token", "key", "credential")
 
 
 class LakeSettings(Section):
@@ -69,8 +69,8 @@ class SparkSettings(Section):
 
     def __repr_args__(self) -> Any:
         """Show the conf without the values of credentials."""
-        shown = {k: "**********" if _is_secret(k) else v for k, v in self.conf.items()}
-        return [*((name, getattr(self, name)) for name in type(self).model_fields if name != "conf"), ("conf", shown)]
+        conf = {key: shown(key, value) for key, value in self.conf.items()}
+        return [*((name, getattr(self, name)) for name in type(self).model_fields if name != "conf"), ("conf", conf)]
 
 
 class LogSettings(Section):
@@ -277,7 +277,3 @@ def _sections(annotation: Any) -> list[type[BaseModel]]:
 def _kinds(model: type[BaseModel]) -> tuple[str, ...]:
     """Return the values of `kind` by which a section is chosen among several."""
     return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
-
-
-def _is_secret(key: str) -> bool:
-    return any(word in key.lower() for word in SECRET_WORDS)
