@@ -26,7 +26,7 @@ NAMED = ("secret", "token", "pass", "pwd", "api", "credential", "signature", "pr
 # In a name that was parted: at ends of words, so that `primary_key`, `max_tokens` and `tokenizer` are none.
 SECRET = re.compile(
     rf"(?:{WORDS}|token|credentials?|(?:{KEYS}|encryption|signing|storage account|azure account) ?key)\d*\b"
-    r"|(?:^|\b(?:db|user|root|admin|login|mysql|pg|postgres|jdbc|smtp|s?ftp|ldap|redis|mongo) ?)(?:pass|pw)$"
+    r"|(?:^|\b(?:db|user|root|admin|login|mysql|pg|postgres|jdbc|smtp|s?ftp|ldap|redis|mongo|require) ?)(?:pass|pw)$"
 )
 # What is called a token and says where to go on, or that a call is the same call.
 PLACE = re.compile(
