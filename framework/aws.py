@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from framework.config import AwsSettings
+from framework.errors import SettingError, alternatives
 
 THROTTLED = {
     "Throttling",
@@ -14,6 +15,7 @@ THROTTLED = {
     "TooManyRequestsException",
 }
 BROKEN = {"InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "ServiceUnavailable"}
+VARIABLES = "the environment variables"
 ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 
@@ -49,6 +51,33 @@ def region(settings: AwsSettings) -> str | None:
     except failures():  # a profile that is not there; making a client says so
         return None
     return str(named) if named else None
+
+
+def refusal(error: BaseException) -> SettingError:
+    """Return which setting it is because of which a client was not made."""
+    from botocore.exceptions import InvalidRegionError, NoRegionError, ProfileNotFound
+
+    if isinstance(error, ProfileNotFound):
+        return SettingError(_profile_variable(), _no_profile(), VARIABLES)
+    if isinstance(error, NoRegionError | InvalidRegionError):
+        return SettingError("aws.region", f"{reason(error)} Set it, or AWS_DEFAULT_REGION.")
+    return SettingError("aws", reason(error), "the files of AWS (~/.aws)")
+
+
+def _profile_variable() -> str:
+    return next((name for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE") if os.environ.get(name)), "")
+
+
+def _no_profile() -> str:
+    """Return what is said where the profile of this shell is not there; empty where it is."""
+    import botocore.session
+
+    session, name = botocore.session.get_session(), os.environ[_profile_variable()]
+    try:
+        known = session.available_profiles
+    except failures():  # a file that cannot be read; making a client says so
+        return ""
+    return "" if name in known else f"no profile is called {name!r} in ~/.aws. {alternatives(name, known)}"
 
 
 def code(error: BaseException) -> str:

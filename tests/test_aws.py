@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from framework import aws
-from framework.config import AwsSettings, EmrSettings
+from framework.cli import clients
+from framework.config import AwsSettings, EmrSettings, Settings
 from framework.config.steps import Bash
 from framework.emr.pace import Pace
 from framework.emr.steps.step import add_request, chain
 from framework.emr.steps.submit import add
-from tests.emr.things import settings
+from framework.errors import SettingError
+from tests.emr.things import BASE, settings
 from tests.s3.server import CREDENTIALS
 
 AT_ONCE = Pace(sleep=lambda _: None)
@@ -152,3 +155,30 @@ def test_a_profile_that_does_not_exist_names_no_region(monkeypatch: pytest.Monke
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_PROFILE", "nobody-has-this-profile")
     assert aws.region(AwsSettings()) is None
+
+
+@pytest.fixture
+def profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two profiles in files of their own."""
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n[profile etl-prod]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+def test_a_profile_that_is_not_there_is_said_and_which_are(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "etl-prd")
+    said = "no profile is called 'etl-prd'.*There is: 'default', 'etl-prod'. Did you mean 'etl-prod'?"
+    with pytest.raises(SettingError, match=f"'{variable}' of the environment variables.*{said}"):
+        clients.client("emr", Settings.model_validate(BASE))
+
+
+@pytest.mark.usefixtures("profiles")
+def test_a_file_of_aws_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("what is this")
+    with pytest.raises(SettingError, match=r"'aws' of the files of AWS.*Unable to parse config file"):
+        clients.client("emr", Settings.model_validate(BASE))
