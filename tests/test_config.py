@@ -325,3 +325,16 @@ def test_two_steps_of_one_name_are_refused(conf: Path) -> None:
     one = 'name = "a"\nkind = "bash"\ncommand = "x"'
     with pytest.raises(SettingError, match="several are called 'a'"):
         _steps(conf, one, one)
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost:5000", "http://", "http://a b", "ftp://h", "http://h:99999", "https://under_score:1", "x"]
+)
+def test_an_endpoint_that_is_no_address_is_refused(conf: Path, address: str) -> None:
+    with pytest.raises(SettingError, match=r"'aws.endpoint_url'.*Write it as http://HOST:PORT"):
+        load("dev", [f"aws.endpoint_url={address}"], conf)
+
+
+@pytest.mark.parametrize("address", ["http://localhost:5000", "https://s3.example.com/path", "http://[::1]:5000"])
+def test_an_endpoint_is_an_address(conf: Path, address: str) -> None:
+    assert load("dev", [f"aws.endpoint_url={address}"], conf).aws.endpoint_url == address

@@ -6,6 +6,7 @@ refused wherever they come from; secrets come from the environment only and are 
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +28,10 @@ from framework.sensitive import shown
 
 PREFIX = "LAKEGATE_"
 NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL", "LAKEGATE_JVMS", "LAKEGATE_POSTGRES"}
+# As botocore takes it.
+HOST = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+PORT = r"\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]"
+ADDRESS = re.compile(rf"https?://([^@/\s]*@)?({HOST}(\.{HOST})*|\[[0-9a-fA-F:]+\])(:({PORT}))?(/\S*)?")
 CONFS = ("spark.conf.", "emr.conf.")
 
 
@@ -86,6 +91,13 @@ class AwsSettings(Section):
     region: str | None = None
     endpoint_url: str | None = Field(None, description="another endpoint than AWS's own, for tests")
     secrets: bool = Field(False, description="ask AWS Secrets Manager for secrets that the environment does not have")
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _is_an_address(cls, address: str | None) -> str | None:
+        if address is not None and not ADDRESS.fullmatch(address):
+            raise ValueError("it is no address. Write it as http://HOST:PORT")
+        return address
 
 
 class LeaseSettings(Section):

@@ -788,6 +788,15 @@ def test_what_only_this_shell_says_does_not_make_an_environment_one_of_a_cluster
     assert "spark.jars is 'maven'" in refused.err
 
 
+def test_a_dry_run_doubts_a_region_that_may_be_new_and_refuses_what_is_none(submit: Submit) -> None:
+    said = submit("hello", "--dry-run", "--set", "aws.region=eu-nowhere-1")
+    assert said.code == 0
+    assert "aws.region: 'eu-nowhere-1' is not among the regions" in said.err
+    for wrong in ("aws.region=eu-west-1a", "aws.endpoint_url=localhost:5000"):
+        refused = submit("hello", "--dry-run", "--set", wrong)
+        assert (refused.code, refused.out, type(refused.error)) == (2, "", SettingError)
+
+
 def test_an_address_that_is_none_is_said(shop: Path) -> None:
     said = lakegate(shop, "steps", "--env", "emr", "--set", "aws.endpoint_url=localhost:4566", path=())
     assert (said.code, type(said.error)) == (2, SettingError)
