@@ -235,7 +235,8 @@ def test_credentials_in_the_spark_conf_are_never_shown(conf: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "conf_value", [f"spark.url=jdbc:mysql://u:{SECRET}@h/db", f"spark.executor.extraJavaOptions=-Dpassword={SECRET}"]
+    "conf_value",
+    ["spark.url=jdbc:mysql:" + f"//u:{SECRET}@h/db", f"spark.executor.extraJavaOptions=-Dpassword={SECRET}"],
 )
 def test_a_credential_inside_of_a_value_of_the_spark_conf_is_never_shown(conf: Path, conf_value: str) -> None:
     settings = load("dev", [f"spark.conf.{conf_value}", "spark.conf.spark.sql.mapKeyDedupPolicy=LAST_WIN"], conf)

@@ -382,7 +382,7 @@ def test_a_job_whose_bundle_is_not_built_is_refused_with_the_way_out(submit: Sub
 @pytest.mark.parametrize(
     ("given", "faults"),
     [
-        ([], 4),
+        ([], 5),
         (["--env", "emr", "--set", "lake.root=relative/lake", "--set", "spark.master=local[*]"], 2),
     ],
 )

@@ -61,7 +61,10 @@ def _not_of_a_cluster(place: str) -> str:
 
 
 def _at_itself(section: str, conf: Mapping[str, object]) -> Iterator[str]:
-    for name, value in conf.items():
-        text = str(value)
-        if AT_ITSELF.search(text) or (name.endswith(OF_A_HOST) and HOST.match(text)):
-            yield f"{section} {name} is {shown(name, text)!r}, {ITSELF}; leave it out, or name a host they reach"
+    found = [
+        f"{name} = {shown(name, str(value))!r}"
+        for name, value in conf.items()
+        if AT_ITSELF.search(str(value)) or (name.endswith(OF_A_HOST) and HOST.match(str(value)))
+    ]
+    if found:
+        yield f"{section} has {', '.join(found)}, {ITSELF}; leave it out, or name a host that the nodes reach"

@@ -54,7 +54,7 @@ def test_places_that_a_cluster_reaches_pass(monkeypatch: pytest.MonkeyPatch) -> 
         ({"aws": {"endpoint_url": "https://127.0.0.1"}}, "aws.endpoint_url is 'https://127.0.0.1'"),
         ({"aws": {"endpoint_url": "http://[::1]:5000"}}, r"aws.endpoint_url is 'http://\[::1\]:5000'"),
         *(
-            ({"emr": {"conf": {name: value}}}, f"emr.conf {name} is '{value}'")
+            ({"emr": {"conf": {name: value}}}, f"emr.conf has {name} = '{value}'")
             for name, value in {
                 "spark.hadoop.fs.s3a.endpoint": "http://localhost:9000",
                 "spark.hadoop.fs.s3a.bucket.raw.endpoint": "127.0.0.1:9000",
@@ -65,7 +65,7 @@ def test_places_that_a_cluster_reaches_pass(monkeypatch: pytest.MonkeyPatch) -> 
         ),
         (
             {"spark": {"jars": "provided", "conf": {"spark.driver.host": "127.0.0.1"}}},
-            "spark.conf spark.driver.host is",
+            "spark.conf has spark.driver.host = ",
         ),
     ],
 )
