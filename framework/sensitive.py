@@ -26,7 +26,8 @@ NAMED = ("secret", "token", "pass", "pwd", "api", "credential", "signature", "pr
 # In a name that was parted: at ends of words, so that `primary_key`, `max_tokens` and `tokenizer` are none.
 SECRET = re.compile(
     rf"(?:{WORDS}|token|credentials?|(?:{KEYS}|encryption|signing|storage account|azure account) ?key)\d*\b"
-    r"|(?:^|\b(?:db|user|root|admin|login|mysql|pg|postgres|jdbc|smtp|s?ftp|ldap|redis|mongo|require) ?)(?:pass|pw)$"
+    r"|(?:^|\b(?:db|user|root|admin|login|mysql|pg|postgres|jdbc|smtp|s?ftp|ldap|redis|mongo|require|auth|http"
+    r"|proxy|key|store|ssh|api|app|service) ?)(?:pass|pw)$|^bearer$|\bredis auth$"
 )
 # What is called a token and says where to go on, or that a call is the same call.
 PLACE = re.compile(
@@ -39,25 +40,28 @@ ABOUT = re.compile(
     r"|limit|size|bits|ttl|policy|rule|age|expiry|expiration|expires|lifetime|duration|interval|timeout|wait|ratio"
     r"|retries|url|uri|endpoint|host|location|region|version|store|vault|bucket|prefix|scope|ref|reference|manager"
     r"|env|variable|stdin|prompt|format|mode|method|class|algorithm|pattern|regex|separator|enabled|required|rotation"
-    r"|(?:from|in|via|by) secret)$|^(?:from|in|via|by) secret$"
+    r"|from|(?:from|in|via|by) secret)$|^(?:from|in|via|by) secret$"
+    r"|\b(?:password|token|credentials?) key$"
     r"|^(?:use|no|has|is|needs?|ask|prompt|without|skip|requires?|enable|disable|allow) "
 )
 FILE = r"[\w./-]+\.(?:json|ya?ml|toml|ini|properties|conf|env|pem|crt|p12|pfx|jks|jceks|keytab|key|txt)"
-# A switch, a small number, a time, a variable of a shell, a call, an address: what is behind it is not the secret.
+# A switch, a small number, a time, a variable of a shell, a call, an address, the name of a secret as framework.secrets
+# takes it: none of these is the secret.
 HARMLESS = re.compile(
     r"(?:true|false|yes|no|on|off|none|null|enabled|disabled|keytab|ccache|\d{1,3}|\d*\.\d+|\d{1,6}(?:ms|s|m|min|h|d)"
-    r"|arn:.*|alias/.*|\*+|<[^>]*>|\{\{.*|[$`].*|%\w+%|[A-Za-z_][\w.]*[(\[].*|(?:~|\.{1,2})?/[\w./-]*"
+    r"|\d{4}-\d\d-\d\d|\w+(?:\.\w+)*\.(?:password|secret|token|key)|arn:.*|EMR\.secret@.*|alias/.*|\*+|<[^>]*>|[{\[$`].*|%\w+%|[A-Za-z_][\w.]*[(\[].*|(?:~|\.{1,2})?/[\w./-]*"
     rf"|[a-z][a-z0-9+.-]*://.*|{FILE})",
     re.IGNORECASE,
 )
 KMS_KEY = re.compile(r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
 # `name=value`, also inside of another's value; `"name": "value"`; and `Name: value` of a header or of YAML.
-PAIR = re.compile(r"([A-Za-z][\w.-]*)(?:=(?!=)|[\"']\s*:\s*)(?=[\"']?([^\s&;,\"']*))")
-HEADED = re.compile(r"(?:^|[{,])\s*([A-Za-z][\w.-]*):\s+[\"']?([^\s&;,\"'}]+)")
+PAIR = re.compile(r"([A-Za-z][\w.-]*)(?:=(?!=)|\\*[\"']\s*:\s*)(?=\\*[\"']?([^\s&;,\"'\\]*))")
+HEADED = re.compile(r"(?:^|[{,])\s*([A-Za-z][\w.-]*):[ \t]+[\"']?([^\s&;,\"'}]+)", re.MULTILINE)
 JAVA = re.compile(r"(?<![^\s=\"'])-D(?=[A-Za-z])")
 OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 # `-p` is a password where there is a user beside it; of these programs it is something else, or `-u` is.
 USER = re.compile(r"(?:-[uU]|--?(?:user|username|user-name|login))(?:=.*)?")
+NO_USER = re.compile(r"^-|^$|://|/|\.(?:py|sh|jar)$")
 OTHERS = {"sudo", "mkdir", "-mkdir", "cp", "-cp", "-put", "-get", "rsync", "scp", "flink", "python", "python3", "ps"}
 PORTS = re.compile(r"[\d.:]+")
 
@@ -87,7 +91,7 @@ def named_values(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     has_user = any(
-        USER.fullmatch(word) and not following.endswith((".py", ".sh", ".jar"))
+        USER.fullmatch(word) and ("=" in word or NO_USER.search(following) is None)
         for word, following in pairwise([*words, ""])
     ) and OTHERS.isdisjoint(words)
     for word, following in pairwise([*words, ""]):
@@ -145,10 +149,10 @@ FORMS = tuple(
             r"|npm_[A-Za-z0-9]{36}\b|pypi-AgE[\w-]{40,}|hf_[A-Za-z0-9]{30,}\b|(?:xox[a-z]|xapp)-(?=[\w-]*\d)[\w-]{10,}))",
         ),
         (
-            ("dapi", "sk", "rk_", "aiza", "sg.", "hvs.", "gocspx-"),
+            ("dapi", "sk", "rk_", "aiza", "sg.", "hvs.", "gocspx-", "ya29.", "dckr_pat_"),
             r"\b(?P<secret>(?-i:dapi[0-9a-f]{32}|sk-(?:proj|svcacct|admin|ant)-[\w-]{20,}|sk-or-v1-[0-9a-f]{20,}"
             r"|sk-[A-Za-z0-9]{32,}|[sr]k_(?:live|test)_(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{10,}|AIza[\w-]{35}"
-            r"|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{20,}|GOCSPX-[\w-]{20,}))",
+            r"|SG\.[\w-]{16,}\.[\w-]{16,}|(?:hvs|ya29)\.[\w-]{20,}|(?:GOCSPX-|dckr_pat_)[\w-]{20,}))",
         ),
         (("hooks.slack.com",), r"hooks\.slack\.com/[a-z]+/(?P<secret>[\w/]+)"),
         (("sig=", "x-amz-s"), r"[?&](?:sig|X-Amz-Signature|X-Amz-Security-Token)=(?P<secret>[^\s&\"']+)"),
@@ -161,10 +165,14 @@ FORMS = tuple(
             r"\bauthorization[\"']?\s*(?::\s*[\"']?(?:(?:bearer|basic|token|digest)\s+)?"
             r"|=\s*[\"']?(?:bearer|basic|token|digest)\s+)(?P<secret>[^\s\"',;]+)",
         ),
+        (
+            ("x-a", "x-v", "x-s"),
+            r"\bx-(?:api-?key|auth(?:-token|-key)?|access-token|vault-token|secret[\w-]*)[\"']?\s*:\s*" + WORD,
+        ),
         (("bearer",), r"\bbearer\s+(?P<secret>(?=[^\s\"']*\d)[A-Za-z0-9+/_.~=-]{16,})"),
         (("cookie",), r"\bcookie[\"']?\s*:\s*[\"']?(?P<secret>[^\"'\n=;]+=[^\"'\n]+)"),
         (("identified by",), rf"\bidentified\s+by\s+(?:password\s+)?{WORD}"),
-        (("password '", "passphrase '", "key '"), r"\b(?:password|passphrase|access_key)\s+'(?P<secret>[^'\n]+)'"),
+        (("password '", "passphrase '", "key '"), r"(?:password|passphrase|access_key)\s+'(?P<secret>[^'\n]+)'"),
         # What programs take as a password, where the name of the option does not say so.
         (("curl",), r"\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[\s=]+[\"']?[^\s:]+:(?P<secret>[^\s\"']+)"),
         (("sshpass",), rf"\bsshpass\s+-p\s*{WORD}"),
