@@ -54,8 +54,9 @@ HARMLESS = re.compile(
     re.IGNORECASE,
 )
 KMS_KEY = re.compile(r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
-# `name=value`, also inside of another's value; `"name": "value"`; and `Name: value` of a header or of YAML.
-PAIR = re.compile(r"([A-Za-z][\w.-]*)(?:=(?!=)|\\*[\"']\s*:\s*)(?=\\*[\"']?([^\s&;,\"'\\]*))")
+# `name=value`, also inside of another's value; `"name": "value"`; and `Name: value` of a header or of YAML. Names and
+# values have bounds, so that a text takes as much time as it is long.
+PAIR = re.compile(r"([A-Za-z][\w.-]{0,100})(?:=(?!=)|\\*[\"']\s*:\s*)(?=\\*[\"']?([^\s&;,\"'\\]{0,300}))")
 HEADED = re.compile(r"(?:^|[{,])\s*([A-Za-z][\w.-]*):[ \t]+[\"']?([^\s&;,\"'}]+)", re.MULTILINE)
 JAVA = re.compile(r"(?<![^\s=\"'])-D(?=[A-Za-z])")
 OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
@@ -187,7 +188,7 @@ FORMS = tuple(
 # What only says where the secret is: a variable, a template, or a mask.
 ELSEWHERE = re.compile(r"[$`<*]|\{\{|%\w+%")
 LONE = re.compile(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
-ADDRESS = re.compile(r"\w+://\S+")
+ADDRESS = re.compile(r"(?<!\w)\w+://\S+")
 
 
 def has_form(text: str) -> bool:
