@@ -100,7 +100,7 @@ def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield from PAIR.findall(plain)
         yield from HEADED.findall(plain)
         if has_user and word in ("-p", "-P", "-pw") and not PORTS.fullmatch(following) and following[:1] != "-":
-            yield "password", following
+            yield f"password ({word})", following
         elif OPTION.fullmatch(word) and not _is_option(following, word):
             yield word, following
 
