@@ -27,6 +27,10 @@ PARTS = (
     "ab ",
     "ghp_",
     ", ",
+    "mysql -p",
+    "beeline ",
+    "authorization: ",
+    "a://",
 )
 
 

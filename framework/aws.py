@@ -1,10 +1,15 @@
 """The one place that makes AWS clients; boto3 is imported when one is made, not before."""
 
+import json
 import os
 import re
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from framework.config import AwsSettings
+from framework.errors import SettingError, alternatives
 
 THROTTLED = {
     "Throttling",
@@ -14,6 +19,7 @@ THROTTLED = {
     "TooManyRequestsException",
 }
 BROKEN = {"InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "ServiceUnavailable"}
+VARIABLES = "the environment variables"
 ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 
@@ -49,6 +55,62 @@ def region(settings: AwsSettings) -> str | None:
     except failures():  # a profile that is not there; making a client says so
         return None
     return str(named) if named else None
+
+
+def refusal(error: BaseException) -> SettingError:
+    """Return which setting it is because of which a client was not made."""
+    from botocore.exceptions import InvalidRegionError, NoRegionError, ProfileNotFound
+
+    if isinstance(error, ProfileNotFound):
+        return SettingError(_profile_variable(), _no_profile(), VARIABLES)
+    if isinstance(error, NoRegionError | InvalidRegionError):
+        return SettingError("aws.region", f"{reason(error)} Set it, or AWS_DEFAULT_REGION.")
+    return SettingError("aws", reason(error), "the files of AWS (~/.aws)")
+
+
+def doubts(settings: AwsSettings) -> list[tuple[str, str]]:
+    """Return settings that are probably wrong, and why, without asking AWS: a profile, a region that may be new.
+
+    Raises SettingError for what can be no region of AWS. Another endpoint than AWS's own may have any.
+    """
+    found = [(_profile_variable(), _no_profile())] if _profile_variable() and _no_profile() else []
+    named = None if settings.endpoint_url or os.environ.get("AWS_ENDPOINT_URL") else region(settings)
+    if named is None:
+        return found
+    setting = "aws.region" if settings.region else "AWS_DEFAULT_REGION"
+    partitions = _partitions()
+    known = [name for each in partitions for name in each["regions"]]
+    close = get_close_matches(named.lower(), known, n=1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    if not any(re.fullmatch(each["regionRegex"], named) for each in partitions):
+        raise SettingError(setting, f"{named!r} is no region of AWS.{meant}")
+    if named not in known:
+        said = f"{named!r} is not among the regions that botocore knows here; a newer one works all the same.{meant}"
+        found.append((setting, said))
+    return found
+
+
+def _partitions() -> list[dict[str, Any]]:
+    """Return botocore's list of AWS's partitions, which is a file of its own: importing botocore takes longer."""
+    (botocore,) = getattr(find_spec("botocore"), "submodule_search_locations", None) or [""]
+    known: list[dict[str, Any]] = json.loads((Path(botocore) / "data" / "partitions.json").read_text())["partitions"]
+    return known
+
+
+def _profile_variable() -> str:
+    return next((name for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE") if os.environ.get(name)), "")
+
+
+def _no_profile() -> str:
+    """Return what is said where the profile of this shell is not there; empty where it is."""
+    import botocore.session
+
+    session, name = botocore.session.get_session(), os.environ[_profile_variable()]
+    try:
+        known = session.available_profiles
+    except failures():  # a file that cannot be read; making a client says so
+        return ""
+    return "" if name in known else f"no profile is called {name!r} in ~/.aws. {alternatives(name, known)}"
 
 
 def code(error: BaseException) -> str:

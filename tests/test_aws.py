@@ -1,8 +1,10 @@
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -10,12 +12,14 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from framework import aws
-from framework.config import AwsSettings, EmrSettings
+from framework.cli import clients
+from framework.config import AwsSettings, EmrSettings, Settings
 from framework.config.steps import Bash
 from framework.emr.pace import Pace
 from framework.emr.steps.step import add_request, chain
 from framework.emr.steps.submit import add
-from tests.emr.things import settings
+from framework.errors import SettingError
+from tests.emr.things import BASE, settings
 from tests.s3.server import CREDENTIALS
 
 AT_ONCE = Pace(sleep=lambda _: None)
@@ -152,3 +156,62 @@ def test_a_profile_that_does_not_exist_names_no_region(monkeypatch: pytest.Monke
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_PROFILE", "nobody-has-this-profile")
     assert aws.region(AwsSettings()) is None
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1"])
+def test_a_region_that_is_known_is_in_no_doubt(region: str) -> None:
+    assert aws.doubts(AwsSettings(region=region)) == []
+
+
+def test_a_region_that_may_be_new_is_doubted_and_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    ((setting, said),) = aws.doubts(AwsSettings(region="eu-nowhere-1"))
+    assert setting == "aws.region"
+    assert "'eu-nowhere-1' is not among the regions that botocore" in said
+    assert "Did you mean 'eu-north-1'?" in said
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-nowhere-1")
+    ((setting, _),) = aws.doubts(AwsSettings())
+    assert setting == "AWS_DEFAULT_REGION"
+
+
+@pytest.mark.parametrize("region", ["nowhere", "eu-west-1a", "EU-WEST-1", "eu_west_1", "eu-west", "aws-global", "a b"])
+def test_what_can_be_no_region_is_refused(region: str) -> None:
+    with pytest.raises(SettingError, match=rf"'aws.region'.*'{region}' is no region of AWS"):
+        aws.doubts(AwsSettings(region=region))
+
+
+def test_another_endpoint_has_regions_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert aws.doubts(AwsSettings(region="auto", endpoint_url="https://storage.example.com")) == []
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")
+    assert aws.doubts(AwsSettings(region="garage")) == []
+
+
+@pytest.fixture
+def profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two profiles in files of their own."""
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n[profile etl-prod]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+def test_a_profile_that_is_not_there_is_said_and_which_are(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "etl-prd")
+    said = "no profile is called 'etl-prd'.*There is: 'default', 'etl-prod'. Did you mean 'etl-prod'?"
+    with pytest.raises(SettingError, match=f"'{variable}' of the environment variables.*{said}"):
+        clients.client("emr", Settings.model_validate(BASE))
+    ((setting, doubt),) = aws.doubts(AwsSettings())
+    assert setting == variable
+    assert re.match(said, doubt)
+    monkeypatch.setenv(variable, "etl-prod")
+    assert aws.doubts(AwsSettings()) == []
+
+
+@pytest.mark.usefixtures("profiles")
+def test_a_file_of_aws_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("what is this")
+    with pytest.raises(SettingError, match=r"'aws' of the files of AWS.*Unable to parse config file"):
+        clients.client("emr", Settings.model_validate(BASE))

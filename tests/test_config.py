@@ -234,6 +234,16 @@ def test_credentials_in_the_spark_conf_are_never_shown(conf: Path) -> None:
     assert SECRET not in f"{settings!r} {settings} {settings.spark!r} {settings.spark}"
 
 
+@pytest.mark.parametrize(
+    "conf_value",
+    ["spark.url=jdbc:mysql:" + f"//u:{SECRET}@h/db", f"spark.executor.extraJavaOptions=-Dpassword={SECRET}"],
+)
+def test_a_credential_inside_of_a_value_of_the_spark_conf_is_never_shown(conf: Path, conf_value: str) -> None:
+    settings = load("dev", [f"spark.conf.{conf_value}", "spark.conf.spark.sql.mapKeyDedupPolicy=LAST_WIN"], conf)
+    assert SECRET not in f"{settings!r} {settings}"
+    assert "LAST_WIN" in f"{settings!r}"
+
+
 def test_a_secret_in_a_file_is_refused(conf: Path) -> None:
     (conf / "dev.toml").write_text(DEV + f"[secrets]\ndatabase = '{SECRET}'")
     assert SECRET not in _said(conf)
@@ -316,3 +326,16 @@ def test_two_steps_of_one_name_are_refused(conf: Path) -> None:
     one = 'name = "a"\nkind = "bash"\ncommand = "x"'
     with pytest.raises(SettingError, match="several are called 'a'"):
         _steps(conf, one, one)
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost:5000", "http://", "http://a b", "ftp://h", "http://h:99999", "https://under_score:1", "x"]
+)
+def test_an_endpoint_that_is_no_address_is_refused(conf: Path, address: str) -> None:
+    with pytest.raises(SettingError, match=r"'aws.endpoint_url'.*Write it as http://HOST:PORT"):
+        load("dev", [f"aws.endpoint_url={address}"], conf)
+
+
+@pytest.mark.parametrize("address", ["http://localhost:5000", "https://s3.example.com/path", "http://[::1]:5000"])
+def test_an_endpoint_is_an_address(conf: Path, address: str) -> None:
+    assert load("dev", [f"aws.endpoint_url={address}"], conf).aws.endpoint_url == address

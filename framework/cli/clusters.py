@@ -35,6 +35,7 @@ def print_plan(environment: str, overrides: Sequence[str]) -> None:
 
     settings = _settings(environment, overrides)
     request = masked(shown(run_job_flow(settings.emr, settings.catalog.kind)), settings)
+    advice = _advice(settings)
     _print(request)
     if not settings.emr.cluster.security_configuration:
         typer.echo(f"\nSecurity configuration {security.name(settings.emr)}, made when it is missing:")
@@ -43,7 +44,7 @@ def print_plan(environment: str, overrides: Sequence[str]) -> None:
     typer.echo(f"\nThe same with AWS's own command{left_out}:")
     typer.echo(command := create_cluster(request, aws.region(settings.aws)))
     typer.echo("")
-    _print_advice(_advice(settings))
+    _print_advice(advice)
     typer.echo("Nothing was changed.")
     say_what_is_masked(command)
 
@@ -168,18 +169,19 @@ def _settings(environment: str, overrides: Sequence[str]) -> "Settings":
 
 
 def _advice(settings: "Settings") -> "list[Advice]":
-    from framework.emr.cluster.advice import advise
+    from framework import aws
+    from framework.emr.cluster.advice import Advice, advise
     from framework.emr.cluster.network import Network, look
     from framework.emr.releases.release import release
 
     cluster, groups = settings.emr.cluster, settings.emr.cluster.security_groups
-    network = Network()
+    network, doubts = Network(), [Advice("unchecked", setting, said) for setting, said in aws.doubts(settings.aws)]
     if cluster.subnets or groups.model_dump(exclude_defaults=True):
         try:
             network = look(client("ec2", settings, retries=False), cluster)
         except SettingError as error:
             network = Network(unseen=error.reason)
-    return advise(settings.emr, release(settings.emr.release), clock().date(), network)
+    return [*advise(settings.emr, release(settings.emr.release), clock().date(), network), *doubts]
 
 
 def _print_advice(found: "list[Advice]") -> None:

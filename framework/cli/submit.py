@@ -129,6 +129,8 @@ def submit(
     bundle = _bundle(here, settings, jobs) if jobs else None
     token = submission or secrets.token_hex(4)
     region = aws.region(settings.aws)
+    for setting, said in aws.doubts(settings.aws):
+        print(f"{setting}: {said}", file=sys.stderr)  # noqa: T201
     known = [*(value.get_secret_value() for value in settings.secrets.values()), *_of_shell()]
     made = chain(works, settings, bundle, on_failure=on_failure, token=token, region=region, secrets=known)
     if jobs:

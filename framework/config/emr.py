@@ -27,7 +27,9 @@ class EmrSettings(Section):
         None, pattern=r"^j-[A-Z0-9]+$", description="the cluster that steps go to; None: the one with cluster.name"
     )
     runtime_role: str | None = Field(None, pattern=r"^arn:", description="IAM role of the steps, where they have one")
-    step_log_uri: str | None = Field(None, pattern=r"^s3://", description="logs of steps; None: where the cluster logs")
+    step_log_uri: str | None = Field(
+        None, pattern=r"^s3://[^/\s]+(/.*)?$", description="logs of steps; None: where the cluster logs"
+    )
     step_log_key: str | None = Field(None, pattern=r"^arn:", description="KMS key of these logs")
     conf: dict[str, str | int | float | bool] = Field(default_factory=dict, description="spark.* properties of steps")
     tags: Tags = Field(default_factory=dict, description="on what is made; EMR passes them on to EC2")

@@ -6,6 +6,7 @@ refused wherever they come from; secrets come from the environment only and are 
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,11 +24,15 @@ from pydantic_settings import (
 from framework.config.emr import EmrSettings
 from framework.config.section import Section
 from framework.errors import SettingError, UnknownEnvironmentError, alternatives
+from framework.sensitive import shown
 
 PREFIX = "LAKEGATE_"
 NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL", "LAKEGATE_JVMS", "LAKEGATE_POSTGRES"}
+# As botocore takes it.
+HOST = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+PORT = r"\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]"
+ADDRESS = re.compile(rf"https?://([^@/\s]*@)?({HOST}(\.{HOST})*|\[[0-9a-fA-F:]+\])(:({PORT}))?(/\S*)?")
 CONFS = ("spark.conf.", "emr.conf.")
-SECRET_WORDS = ("secret", "password", "token", "key", "credential")
 
 
 class LakeSettings(Section):
@@ -69,8 +74,8 @@ class SparkSettings(Section):
 
     def __repr_args__(self) -> Any:
         """Show the conf without the values of credentials."""
-        shown = {k: "**********" if _is_secret(k) else v for k, v in self.conf.items()}
-        return [*((name, getattr(self, name)) for name in type(self).model_fields if name != "conf"), ("conf", shown)]
+        conf = {key: shown(key, value) for key, value in self.conf.items()}
+        return [*((name, getattr(self, name)) for name in type(self).model_fields if name != "conf"), ("conf", conf)]
 
 
 class LogSettings(Section):
@@ -86,6 +91,13 @@ class AwsSettings(Section):
     region: str | None = None
     endpoint_url: str | None = Field(None, description="another endpoint than AWS's own, for tests")
     secrets: bool = Field(False, description="ask AWS Secrets Manager for secrets that the environment does not have")
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _is_an_address(cls, address: str | None) -> str | None:
+        if address is not None and not ADDRESS.fullmatch(address):
+            raise ValueError("it is no address. Write it as http://HOST:PORT")
+        return address
 
 
 class LeaseSettings(Section):
@@ -277,7 +289,3 @@ def _sections(annotation: Any) -> list[type[BaseModel]]:
 def _kinds(model: type[BaseModel]) -> tuple[str, ...]:
     """Return the values of `kind` by which a section is chosen among several."""
     return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
-
-
-def _is_secret(key: str) -> bool:
-    return any(word in key.lower() for word in SECRET_WORDS)

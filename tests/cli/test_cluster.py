@@ -114,6 +114,16 @@ def test_plan_works_where_there_is_no_region_and_no_credentials(home: Path, monk
     assert "Unable to locate credentials)" in said.out
 
 
+def test_plan_doubts_a_region_that_may_be_new_and_refuses_what_is_none(home: Path, clients: Clients) -> None:
+    said = call(home, "plan", "--set=aws.region=eu-nowhere-1")
+    assert said.code == 0, said.err
+    assert re.search(r"^unchecked aws.region: 'eu-nowhere-1' is not among", said.out, re.MULTILINE)
+    refused = call(home, "plan", "--set=aws.region=nowhere")
+    assert (refused.code, refused.out, "'nowhere' is no region" in refused.err) == (2, "", True)
+    refused = call(home, "plan", "--set=aws.endpoint_url=localhost:5000")
+    assert (refused.code, refused.out, "'aws.endpoint_url'" in refused.err) == (2, "", True)
+
+
 def test_no_secret_and_no_number_of_an_account_is_printed(home: Path, clients: Clients) -> None:
     given = {
         "kerberos": {"realm": "EC2.INTERNAL"},

@@ -1,5 +1,7 @@
 import shlex
 
+import pytest
+
 from framework.cli.follow_up import same
 
 
@@ -11,5 +13,19 @@ def test_a_printed_command_asks_the_same_region_and_cluster() -> None:
     assert shlex.split(more)[5] == "emr.cluster.name=two words"
 
 
-def test_a_setting_that_may_be_a_secret_is_not_printed() -> None:
-    assert same("prod", ["emr.cluster.configurations.hive-site.ConnectionPassword=hunter2"]) == " --env prod"
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "emr.cluster.configurations.hive-site.ConnectionPassword=hunter2",
+        "emr.cluster.configurations.hive-site.url=jdbc:mysql:" + "//u:hunter2@h/db",
+        "emr.conf.spark.mine=-Dpassword=hunter2",
+        "emr.conf.spark.mine=AKIAIOSFODNN7EXAMPLE",
+    ],
+)
+def test_a_setting_that_is_a_secret_or_holds_one_is_not_printed(setting: str) -> None:
+    assert same("prod", [setting]) == " --env prod"
+
+
+def test_a_key_that_is_no_secret_is_printed() -> None:
+    key = "emr.step_log_key=arn:aws:kms:eu-west-1:123456789012:key/k"
+    assert shlex.split(same("prod", [key, "emr.cluster.key_pair=mine"]))[3::2] == [key, "emr.cluster.key_pair=mine"]

@@ -382,7 +382,7 @@ def test_a_job_whose_bundle_is_not_built_is_refused_with_the_way_out(submit: Sub
 @pytest.mark.parametrize(
     ("given", "faults"),
     [
-        ([], 4),
+        ([], 5),
         (["--env", "emr", "--set", "lake.root=relative/lake", "--set", "spark.master=local[*]"], 2),
     ],
 )
@@ -786,6 +786,15 @@ def test_what_only_this_shell_says_does_not_make_an_environment_one_of_a_cluster
     refused = submit("orders", "--dry-run", "--set", "lake.root=lake", env="laptop", **shell)
     assert isinstance(refused.error, NotOfAClusterError)
     assert "spark.jars is 'maven'" in refused.err
+
+
+def test_a_dry_run_doubts_a_region_that_may_be_new_and_refuses_what_is_none(submit: Submit) -> None:
+    said = submit("hello", "--dry-run", "--set", "aws.region=eu-nowhere-1")
+    assert said.code == 0
+    assert "aws.region: 'eu-nowhere-1' is not among the regions" in said.err
+    for wrong in ("aws.region=eu-west-1a", "aws.endpoint_url=localhost:5000"):
+        refused = submit("hello", "--dry-run", "--set", wrong)
+        assert (refused.code, refused.out, type(refused.error)) == (2, "", SettingError)
 
 
 def test_an_address_that_is_none_is_said(shop: Path) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 from framework.config.cluster import ClusterSettings
 from framework.config.emr import EmrSettings
 from framework.config.nodes import FleetsSettings
-from framework.config.settings import SECRET_WORDS
 from framework.emr.cluster import security
 from framework.emr.cluster.classifications import classifications, listed
 from framework.emr.cluster.hardware import given, instances, managed_scaling
 from framework.emr.releases.release import Release, release
 from framework.errors import TransientClusterError, UnknownApplicationError, UnsupportedSettingError
+from framework.sensitive import MASK, shown_arguments
+from framework.sensitive import shown as shown_value
 
 CREATION = "lakegate:creation"
 MOST_STEPS = 256
@@ -28,23 +29,27 @@ PATCHED = {"emr-6.9.1", "emr-6.10.1", "emr-6.11.1"}
 
 def masked(_: str) -> str:
     """Stand in for a secret where a request is only shown."""
-    return "**********"
+    return MASK
 
 
 def shown(request: Any) -> Any:
-    """Return a request with a mask for the properties that are credentials, such as a metastore's password."""
+    """Return a request with a mask for credentials among properties, such as a metastore's password, and arguments.
+
+    The properties and arguments of a step stay: they are checked when it is made.
+    """
     if isinstance(request, list):
         return [shown(each) for each in request]
     if not isinstance(request, dict):
         return request
-    return {name: _shown(value) if name == "Properties" else shown(value) for name, value in request.items()}
+    return {name: _shown(name, value) for name, value in request.items()}
 
 
-def _shown(properties: Any) -> Any:
-    if not isinstance(properties, dict):  # those of a step are a list, and are checked when the step is made
-        return properties
-    secret = {name for name in properties if any(word in name.lower() for word in SECRET_WORDS)}
-    return {name: masked(name) if name in secret else value for name, value in properties.items()}
+def _shown(name: str, value: Any) -> Any:
+    if name == "Properties" and isinstance(value, dict):
+        return {key: shown_value(key, each) for key, each in value.items()}
+    if name == "ScriptBootstrapAction":
+        return {**value, **given(Args=shown_arguments(value.get("Args", [])))}
+    return value if name == "HadoopJarStep" else shown(value)
 
 
 def run_job_flow(

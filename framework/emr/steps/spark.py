@@ -7,7 +7,7 @@ from framework.arguments import pack
 from framework.config import Settings
 from framework.emr.bundle.artifacts import Bundle
 from framework.emr.releases.release import release
-from framework.emr.steps.credentials import refuse_credentials, refuse_named
+from framework.emr.steps.credentials import refuse_properties
 from framework.emr.steps.kinds import RUNNER, Command
 from framework.emr.steps.upload import archive_address, artifact_address
 
@@ -35,9 +35,10 @@ def submission(job: SparkJob, settings: Settings, bundle: Bundle, marker: str, r
     The wheels go as archives that YARN unpacks beside the dependencies, not as --py-files: inside a zip the settings
     and the files of jobs/ would not be found. YARN unpacks what is called .zip only.
     """
-    refuse_credentials(settings.emr.conf, "property {!r} of emr.conf")
-    refuse_credentials({key: value for key, _, value in (each.partition("=") for each in job.overrides)}, "--set {}")
-    refuse_named(job.parameters, "Parameter", f"job {job.name!r}")
+    overrides = {key: value for key, _, value in (each.partition("=") for each in job.overrides)}
+    refuse_properties(settings.emr.conf, "Property", "emr.conf")
+    refuse_properties(overrides, "Setting", "--set")
+    refuse_properties(job.parameters, "Parameter", f"job {job.name!r}")
     folders = [
         *((archive_address(wheel, settings.emr), f"wheel{n}") for n, wheel in enumerate(bundle.wheels, start=1)),
         (artifact_address(bundle.dependencies, settings.emr), "deps"),

@@ -13,7 +13,7 @@ from typing import Literal, NotRequired, TypedDict
 from framework.config import EmrSettings, Settings
 from framework.config.steps import StepSettings
 from framework.emr.bundle.artifacts import Bundle
-from framework.emr.steps.credentials import CREDENTIAL, refuse_in_arguments, refuse_named
+from framework.emr.steps.credentials import refuse_arguments, refuse_formed, refuse_properties
 from framework.emr.steps.kinds import Command, command
 from framework.emr.steps.spark import SparkJob, submission
 from framework.emr.steps.upload import place_of
@@ -173,10 +173,9 @@ def _refuse(request: StepRequest, secrets: Sequence[str], packed: Sequence[str])
     found += packed
     if any(secret in text for secret in secrets for text in found):
         raise CredentialRefusedError(f"An argument of step {request['Name']!r}", "it holds a secret of this shell")
-    if any(CREDENTIAL.search(text) for text in found):
-        raise CredentialRefusedError(f"An argument of step {request['Name']!r}", "it looks like a credential")
+    refuse_formed(found, f"step {request['Name']!r}")
 
 
 def _refuse_named(name: str, found: Command) -> None:
-    refuse_in_arguments(found.args, f"step {name!r}")
-    refuse_named(found.properties, "Property", f"step {name!r}")
+    refuse_arguments(found.args, f"step {name!r}")
+    refuse_properties(found.properties, "Property", f"step {name!r}")

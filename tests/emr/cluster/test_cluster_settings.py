@@ -213,3 +213,10 @@ def test_flags_and_variables_reach_every_depth() -> None:
     assert cluster.groups.tasks["spot"].count == 4
     assert (cluster.applications, cluster.subnets) == (("Spark", "Hive"), ("subnet-1",))
     assert cluster.configurations == {"spark-defaults": {"spark.executor.memory": "4g"}}
+
+
+@pytest.mark.parametrize("place", ["s3://", "s3:///logs", "s3://b x/logs"])
+def test_a_place_for_logs_of_steps_names_a_bucket(place: str) -> None:
+    with pytest.raises(ValidationError, match="step_log_uri"):
+        EmrSettings(step_log_uri=place)
+    assert EmrSettings(step_log_uri="s3://b").step_log_uri == "s3://b"

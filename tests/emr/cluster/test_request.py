@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from framework.config import EmrSettings
-from framework.emr.cluster.request import CREATION, run_job_flow, transient
+from framework.emr.cluster.request import CREATION, run_job_flow, shown, transient
 from framework.emr.releases.release import RELEASES
 from framework.errors import (
     MixedArchitectureError,
@@ -223,6 +223,24 @@ def test_passwords_are_asked_for_by_name_and_hidden_where_nobody_asks() -> None:
         "ADDomainJoinPassword": "AD_DOMAIN_JOIN_PASSWORD",
     }
     assert run_job_flow(described, "none")["KerberosAttributes"]["KdcAdminPassword"] == "**********"
+
+
+def test_what_is_shown_of_a_request_has_no_credential_and_what_only_sounds_like_one() -> None:
+    site = {
+        "javax.jdo.option.ConnectionPassword": "hunter2",
+        "javax.jdo.option.ConnectionURL": "jdbc:mysql:" + "//u:hunter2@h/db",
+        "hive.metastore.partition.keys": "day",
+        "hadoop.security.key.provider.path": "kms://http@h:9600/kms",
+    }
+    bootstrap = [{"name": "b", "path": "s3://b/x.sh", "arguments": ["--password", "hunter2", "--token=hunter2", "8"]}]
+    made = shown(request(configurations={"hive-site": site}, bootstrap=bootstrap))
+    assert "hunter2" not in str(made)
+    (properties,) = [each["Properties"] for each in made["Configurations"] if each["Classification"] == "hive-site"]
+    assert properties["hive.metastore.partition.keys"] == "day"
+    assert properties["hadoop.security.key.provider.path"] == "kms://http@h:9600/kms"
+    (script,) = [each["ScriptBootstrapAction"] for each in made["BootstrapActions"]]
+    assert script["Args"] == ["--password", "**********", "**********", "8"]
+    assert script["Path"] == "s3://b/x.sh"
 
 
 def test_the_token_of_a_creation_is_a_tag_beside_the_users() -> None:

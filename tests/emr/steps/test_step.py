@@ -6,7 +6,7 @@ import pytest
 from framework.arguments import SAFE, unpack
 from framework.config import Settings
 from framework.config.steps import Bash, CustomJar, HiveScript, S3DistCp
-from framework.emr.steps.credentials import refuse_credentials
+from framework.emr.steps.credentials import refuse_properties
 from framework.emr.steps.spark import SparkJob
 from framework.emr.steps.step import Chain, add_request, chain, step_requests
 from framework.errors import CredentialRefusedError, SettingError, StepTooLongError
@@ -115,7 +115,7 @@ def test_a_job_needs_a_folder_for_its_artifacts(tmp_path: Path) -> None:
         (FLIGHTS, {"spark.mine": "AKIAIOSFODNN7EXAMPLE"}, "spark.mine"),
         (FLIGHTS, {"spark.url": "jdbc:postgresql://u:hunter2" + "@host/db"}, "spark.url"),
         (SparkJob("a", "prod", {}, ("spark.conf.spark.password=hunter2",)), {}, "spark.conf.spark.password"),
-        (SparkJob("a", "prod", {"x": "AKIAIOSFODNN7EXAMPLE"}), {}, "step 'a'"),
+        (SparkJob("a", "prod", {"x": "AKIAIOSFODNN7EXAMPLE"}), {}, "Parameter 'x' of job 'a'"),
         (SparkJob("a", "prod", {"x": "say hunter2 aloud"}), {}, "step 'a'"),
         (HELLO.model_copy(update={"command": "echo hunter2"}), {}, "step 'hello'"),
     ],
@@ -152,7 +152,7 @@ def test_what_a_shell_would_change_is_packed_and_the_rest_stays_readable(tmp_pat
 
 def test_a_secret_of_this_shell_is_found_in_what_is_packed(tmp_path: Path) -> None:
     for text in ("`hunter2`", "{AKIAIOSFODNN7EXAMPLE}"):
-        with pytest.raises(CredentialRefusedError, match="step 'a'"):
+        with pytest.raises(CredentialRefusedError, match="'a'"):
             made(tmp_path, SparkJob("a", "prod", {"x": text}), secrets=["hunter2"])
 
 
@@ -181,6 +181,22 @@ HIVE = HiveScript(kind="hive-script", name="it", script="s3://b/x.hql")
         HELLO.model_copy(update={"command": "TOKEN='hunter2' ./run it's"}),
         SparkJob("a", "prod", {"api_token": "hunter2"}),
         SparkJob("a", "prod", {"privateKey": "hunter2"}),
+        SparkJob("a", "prod", {"token": "hunter2"}),
+        SparkJob("a", "prod", {"client_secret": "hunter2"}),
+        SparkJob("a", "prod", {"db_password": "hunter2"}),
+        SparkJob("a", "prod", {"url": "jdbc:sqlserver://h;user=etl;password=hunter2"}),
+        SparkJob("a", "prod", {"options": "-Dpassword=hunter2"}),
+        JAR.model_copy(update={"args": ("--password", "-hunter2")}),
+        JAR.model_copy(update={"args": ("--password", "-x")}),
+        JAR.model_copy(update={"args": ("-u", "etl", "-p", "hunter2")}),
+        JAR.model_copy(update={"args": ("-p", "hunter2", "--username=etl")}),
+        JAR.model_copy(update={"args": ("-H", "My-Api-Key: hunter2")}),
+        JAR.model_copy(update={"args": ("jdbc:sqlserver://h:1433;databaseName=a;user=b;password=hunter2",)}),
+        JAR.model_copy(update={"args": ("jdbc:postgresql://h/db?user=etl&password=hunter2",)}),
+        JAR.model_copy(update={"properties": {"mapred.child.java.opts": "-Xmx1g -Dpassword=hunter2"}}),
+        JAR.model_copy(update={"properties": {"url": "jdbc:sqlserver://h;user=etl;password=hunter2"}}),
+        HELLO.model_copy(update={"command": "cd /tmp && ./load -U etl -p hunter2 | tee log"}),
+        HELLO.model_copy(update={"command": "export PGPASSWORD=hunter2; psql -c 'select 1'"}),
     ],
 )
 def test_what_has_the_name_of_a_secret_is_refused_and_not_repeated(tmp_path: Path, work: Any) -> None:
@@ -200,6 +216,23 @@ def test_what_has_the_name_of_a_secret_is_refused_and_not_repeated(tmp_path: Pat
         JAR.model_copy(update={"args": ("--token", "--verbose", "arn:aws:secretsmanager:eu-west-1:1:secret:db")}),
         JAR.model_copy(update={"properties": {"hadoop.security.credential.provider.path": "jceks://hdfs/x"}}),
         HELLO.model_copy(update={"command": 'TOKEN=$(aws x --secret-id db) && mysql --password "$TOKEN"'}),
+        SparkJob(
+            "a", "prod", {"next_token": "AbC123", "page_token": "x9", "nextPageToken": "x", "from_secret": "prod/db"}
+        ),
+        SparkJob(
+            "a", "prod", {"continuation-token": "x9", "secret_manager_region": "eu-west-1", "no_password": "maybe"}
+        ),
+        SparkJob("a", "prod", {"account_key": "account_id", "note": "basic statistics of bearer certificates"}),
+        HELLO.model_copy(update={"command": "mkdir -p /tmp/x && id -u etl; ssh -p 2222 -u etl host"}),
+        JAR.model_copy(update={"args": ("-p", "orders", "-U", "etl", "-p", "5432", "-p", "s3://b/x")[2:]}),
+        JAR.model_copy(
+            update={"args": ("--token", "-v", "--passwords", "x", "--use-password", "--no-password", "host")}
+        ),
+        JAR.model_copy(update={"args": ("-H", "Authorization: Bearer $TOKEN", "https://host:8443/a?user=x@y")}),
+        JAR.model_copy(update={"args": ("jdbc:postgresql://host:5432/db?user=etl", "hdfs://nn:8020/a@b")}),
+        JAR.model_copy(
+            update={"args": ("s3://b/npm_package_downloads_by_country_and_day/sk-analytics-pipeline-2026",)}
+        ),
     ],
 )
 def test_what_only_sounds_like_a_secret_is_sent(tmp_path: Path, work: Any) -> None:
@@ -216,8 +249,62 @@ def test_what_only_sounds_like_a_secret_is_sent(tmp_path: Path, work: Any) -> No
 )
 def test_a_property_that_has_the_name_of_a_secret_is_refused(name: str, value: str) -> None:
     with pytest.raises(CredentialRefusedError) as refused:
-        refuse_credentials({name: value}, "property {!r}")
+        refuse_properties({name: value}, "Property", "emr.conf")
     assert value not in str(refused.value)
+
+
+JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5NXgL0n3I9PlFUP0THsR8U"
+FORMS = {
+    "AKIA" + "IOSFODNN7EXAMPLE": "x AKIAIOSFODNN7EXAMPLE y",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "hunter2hunter2": "Authorization: Bearer hunter2hunter2",
+    "hunter2bearer": "authorization=bearer hunter2bearer",
+    "ZXRsOmh1bnRlcjI=": "Authorization: Basic ZXRsOmh1bnRlcjI=",
+    "a1b2c3d4e5f6a7b8c9d0": "Bearer a1b2c3d4e5f6a7b8c9d0",
+    JWT: f"of {JWT}",
+    "0123456789abcdefABCDEF0123456789abcd": "ghp_" + "0123456789abcdefABCDEF0123456789abcd",
+    "11ABCDEFG0_0123456789abcdef": "github_pat_" + "11ABCDEFG0_0123456789abcdef",
+    "ABCDEFghij0123456789": "glpat-" + "ABCDEFghij0123456789",
+    "123456789012-hunter2x": "xoxb-" + "123456789012-hunter2x",
+    "hunter2x": "https://hooks.slack.com/services/T0/B0/hunter2x",
+    "hunter2url": "jdbc:mysql:" + "//etl:hunter2url@db:3306/orders",
+    "hunter2nobody": "redis:" + "//:hunter2nobody@h:1/0",
+    "tigerx": "jdbc:oracle:thin:scott/tigerx@//h:1521/x",
+    "hunter2sig": "https://a.blob/x?sv=1&sig=hunter2sig%3D&se=1",
+    "0a1b2c3d4e5f": "https://b.s3.amazonaws.com/k?X-Amz-Signature=0a1b2c3d4e5f&X-Amz-Date=1",
+    "MIIEhunter2": "-----BEGIN RSA PRIVATE KEY-----MIIEhunter2",
+    "hunter2key": "X-Api-Key:hunter2key",
+    "hunter2sql": "create user etl identified by 'hunter2sql'",
+    "hunter2curl": "curl -s -u etl:hunter2curl https://h",
+    "hunter2ssh": "sshpass -p hunter2ssh ssh host",
+    "hunter2my": "mysql -u etl -phunter2my db",
+}
+
+
+@pytest.mark.parametrize(("secret", "text"), FORMS.items(), ids=list(FORMS.values()))
+@pytest.mark.parametrize("place", ["argument", "command", "parameter", "property", "override"])
+def test_what_has_the_form_of_a_secret_is_refused_wherever_it_stands(
+    tmp_path: Path, secret: str, text: str, place: str
+) -> None:
+    works = {
+        "argument": JAR.model_copy(update={"args": ("--note", text)}),
+        "command": HELLO.model_copy(update={"command": text}),
+        "parameter": SparkJob("a", "prod", {"note": text}),
+        "property": JAR.model_copy(update={"properties": {"note": text}}),
+        "override": SparkJob("a", "prod", {}, (f"spark.conf.spark.note={text}",)),
+    }
+    with pytest.raises(CredentialRefusedError) as refused:
+        made(tmp_path, works[place])
+    assert secret not in str(refused.value)
+
+
+def test_a_secret_in_several_arguments_is_found(tmp_path: Path) -> None:
+    for args in (
+        ("-H", "Authorization:", "Bearer", "hunter2"),
+        ("configure", "set", "aws_secret_access_key", "hunter2"),
+    ):
+        with pytest.raises(CredentialRefusedError):
+            made(tmp_path, JAR.model_copy(update={"args": args}))
 
 
 def test_everyday_properties_of_spark_are_no_credentials() -> None:
@@ -227,4 +314,4 @@ def test_everyday_properties_of_spark_are_no_credentials() -> None:
         "spark.conf.spark.cassandra.connection.keyspace": "shop",
         "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseG1GC",
     }
-    refuse_credentials(everyday, "property {!r}")
+    refuse_properties(everyday, "Property", "emr.conf")
