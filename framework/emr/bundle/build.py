@@ -55,7 +55,7 @@ def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
             packed = (_pack(content, scratch), tuple(dependencies.packages(content)))
         script = scratch / ENTRYPOINT.name
         script.write_bytes(entrypoint(root))
-        apart = fresh.differences([wheel.path for wheel in built], root)
+        compared = fresh.compare([wheel.path for wheel in built], root)
         Manifest(
             release=platform.release,
             architecture=platform.architecture,
@@ -66,7 +66,7 @@ def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
             dependencies=_placed(packed[0], dist),
             inputs=inputs,
             packages=packed[1],
-            apart=tuple(apart),
+            apart=fresh.apart(compared, root, wheels.included(root)),
         ).write(dist)
     return find_bundle(dist, platform.release, platform.architecture, platform.python)
 

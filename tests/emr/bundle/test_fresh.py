@@ -1,0 +1,157 @@
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.emr.bundle.artifacts import Bundle
+from framework.emr.bundle.build import build
+from framework.emr.bundle.fresh import require_fresh
+from framework.emr.bundle.platform import Platform
+from framework.errors import StaleBundleError
+from tests.command import project
+from tests.emr.wheelhouse import Wheelhouse
+
+GRAVITON = Platform.of("emr-spark-8.2.0", "aarch64", "3.11")
+NEEDED = ["jobs/orders.py", "conf/prod.toml"]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Wheelhouse:
+    return Wheelhouse(tmp_path_factory.mktemp("house"))
+
+
+@pytest.fixture(scope="module")
+def lock(house: Wheelhouse) -> list[str]:
+    return house.add_what_lakegate_needs()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _away_from_the_network(house: Wheelhouse) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in house.variables.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
+def shop(tmp_path: Path, lock: list[str]) -> Path:
+    """A project with a lock, two folders deep."""
+    made = project(tmp_path / "shop")
+    (made / "requirements").mkdir()
+    (made / "requirements" / "runtime.txt").write_text("\n".join(lock))
+    return made
+
+
+def packaged(root: Path) -> Bundle:
+    return build(root, GRAVITON, root / "dist")
+
+
+def apart(bundle: Bundle) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(bundle.manifest.path.read_bytes())["apart"]
+    return found
+
+
+def stale(bundle: Bundle, root: Path) -> dict[str, str]:
+    """Return what keeps a bundle from being sent."""
+    try:
+        require_fresh(bundle, root, NEEDED)
+    except StaleBundleError as error:
+        return error.files
+    return {}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+# -- what the build leaves out, or takes from elsewhere -------------------------------------------------------------
+
+
+@pytest.fixture
+def ignored(shop: Path) -> Path:
+    """It with a module that git ignores, which hatchling then leaves out."""
+    subprocess.run(["git", "init", "-q"], cwd=shop, check=True)
+    with (shop / ".gitignore").open("a") as file:
+        file.write("jobs/mine.py\n")
+    (shop / "jobs" / "mine.py").write_text("x = 1\n")
+    return shop
+
+
+def test_a_module_that_git_ignores_is_apart_and_its_change_and_its_loss_are_noticed(ignored: Path) -> None:
+    bundle = packaged(ignored)
+    assert {name: each["how"] for name, each in apart(bundle).items()} == {"jobs/mine.py": "new"}
+    assert stale(bundle, ignored) == {}
+    (ignored / "jobs" / "mine.py").write_text("x = 2\n")
+    assert stale(bundle, ignored) == {"jobs/mine.py": "changed"}
+    (ignored / "jobs" / "mine.py").unlink()
+    assert stale(bundle, ignored) == {"jobs/mine.py": "gone"}
+    assert stale(packaged(ignored), ignored) == {}
+
+
+def test_the_files_behind_a_link_to_a_folder_are_compared_with_those_in_the_wheel(shop: Path) -> None:
+    (shop.parent / "shared").mkdir()
+    (shop.parent / "shared" / "tax.py").write_text("rate = 0.2\n")
+    (shop / "jobs" / "shared").symlink_to("../../shared")
+    (shop / "jobs" / "shared" / "round").symlink_to("../shared")
+    bundle = packaged(shop)
+    assert stale(bundle, shop) == {}
+    (shop.parent / "shared" / "tax.py").write_text("rate = 0.3\n")
+    (shop.parent / "shared" / "vat.py").write_text("")
+    assert stale(bundle, shop) == {"jobs/shared/tax.py": "changed", "jobs/shared/vat.py": "new"}
+    (shop / "jobs" / "shared").unlink()
+    assert stale(bundle, shop) == {"jobs/shared/tax.py": "gone", "jobs/shared/round/": "gone"}
+
+
+def test_a_link_to_a_folder_that_the_wheel_leaves_out_is_not_followed(ignored: Path, tmp_path: Path) -> None:
+    with (ignored / ".gitignore").open("a") as file:
+        file.write("jobs/data\n")
+    (ignored / "jobs" / "data").symlink_to(tmp_path)
+    edit(ignored / "pyproject.toml", 'packages = ["jobs"]', 'packages = ["jobs"]\nexclude = ["jobs/data"]')
+    bundle = packaged(ignored)
+    assert sorted(apart(bundle)) == ["jobs/data/", "jobs/mine.py"]
+    (tmp_path / "more.csv").write_text("a")
+    assert stale(bundle, ignored) == {}
+    (ignored / "jobs" / "data").unlink()
+    assert stale(bundle, ignored) == {"jobs/data/": "gone"}
+
+
+def test_settings_that_are_packed_from_another_folder_are_compared_there(shop: Path) -> None:
+    shutil.copytree(shop / "conf", shop / "deploy" / "cluster")
+    (shop / "deploy" / "cluster" / "prod.toml").write_text("# of the cluster\n")
+    edit(shop / "pyproject.toml", 'conf = "jobs/conf"', '"deploy/cluster" = "jobs/conf"')
+    bundle = packaged(shop)
+    assert list(apart(bundle)["conf/prod.toml"]["origins"]) == ["deploy/cluster/prod.toml"]
+    assert stale(bundle, shop) == {}
+    (shop / "deploy" / "cluster" / "prod.toml").write_text("# another\n")
+    assert stale(bundle, shop) == {"deploy/cluster/prod.toml": "changed"}
+    (shop / "deploy" / "cluster" / "prod.toml").unlink()
+    (shop / "conf" / "prod.toml").write_text("# mine\n")
+    assert stale(bundle, shop) == {"conf/prod.toml": "changed", "deploy/cluster/prod.toml": "gone"}
+
+
+def test_a_module_that_is_packed_from_beside_the_project_is_compared_there(shop: Path) -> None:
+    (shop.parent / "shared").mkdir()
+    (shop.parent / "shared" / "tax.py").write_text("rate = 0.2\n")
+    edit(shop / "pyproject.toml", 'conf = "jobs/conf"', 'conf = "jobs/conf"\n"../shared/tax.py" = "jobs/tax.py"')
+    bundle = packaged(shop)
+    assert {name: each["how"] for name, each in apart(bundle).items()} == {"jobs/tax.py": "gone"}
+    assert stale(bundle, shop) == {}
+    (shop.parent / "shared" / "tax.py").write_text("rate = 0.3\n")
+    assert stale(bundle, shop) == {"../shared/tax.py": "changed"}
+    (shop.parent / "shared" / "tax.py").write_text("rate = 0.2\n")
+    (shop / "jobs" / "tax.py").write_text("rate = 0.4\n")
+    assert stale(bundle, shop) == {"jobs/tax.py": "changed"}
+
+
+def test_a_hidden_file_that_travels_is_compared(shop: Path) -> None:
+    (shop / "jobs" / ".rates.csv").write_text("1")
+    bundle = packaged(shop)
+    assert stale(bundle, shop) == {}
+    (shop / "jobs" / ".rates.csv").write_text("2")
+    assert stale(bundle, shop) == {"jobs/.rates.csv": "changed"}
