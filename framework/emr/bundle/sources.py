@@ -8,8 +8,11 @@ from pathlib import Path, PurePosixPath
 
 import framework
 
-# What Python leaves beside a file.
-SCRAP = re.compile(r"(?:^|/)__pycache__(?:/|$)")
+# What editors, file managers and Python leave beside a file: no wheel has it, and it makes no bundle another one.
+SCRAP = re.compile(
+    r"(?:^|/)(?:__pycache__|[^/]+~|#[^/]+#|\.#[^/]*|\._[^/]*|\.[^/]+\.(?:sw[a-p]|kate-swp)|[^/]+___jb_(?:tmp|old)___"
+    r"|\.DS_Store|Thumbs\.db)(?:/|$)"
+)
 # Where a file of a wheel does not come from.
 ELSEWHERE = {"__pycache__", "node_modules", "dist", "build"}
 

@@ -155,3 +155,33 @@ def test_a_hidden_file_that_travels_is_compared(shop: Path) -> None:
     assert stale(bundle, shop) == {}
     (shop / "jobs" / ".rates.csv").write_text("2")
     assert stale(bundle, shop) == {"jobs/.rates.csv": "changed"}
+
+
+# -- what nobody wrote ----------------------------------------------------------------------------------------------
+
+SCRAP = [
+    *("jobs/orders.py~", "jobs/.orders.py.swp", "jobs/#orders.py#", "jobs/.#orders.py", "jobs/.DS_Store"),
+    *("jobs/__pycache__/orders.cpython-311.pyc", "conf/prod.toml~", "conf/.prod.toml.swo", "conf/._prod.toml"),
+    *("jobs/orders.py___jb_tmp___", "jobs/sub/Thumbs.db"),
+]
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["packed", "new"])
+def test_what_an_editor_leaves_there_is_in_no_wheel_and_makes_no_bundle_stale(shop: Path, packed: bool) -> None:
+    before = packaged(shop)
+    for name in SCRAP:
+        (shop / name).parent.mkdir(exist_ok=True)
+        (shop / name).write_text("mine")
+    bundle = packaged(shop) if packed else before
+    assert [wheel.sha256 for wheel in bundle.wheels] == [wheel.sha256 for wheel in before.wheels]
+    assert stale(bundle, shop) == {}
+    for name in SCRAP:
+        (shop / name).unlink()
+    assert stale(bundle, shop) == {}
+
+
+def test_what_only_looks_like_scrap_counts(shop: Path) -> None:
+    bundle = packaged(shop)
+    for name in ("jobs/old.py", "jobs/a~b.py", "jobs/_._x.py", "jobs/pycache.py"):
+        (shop / name).write_text("")
+    assert sorted(stale(bundle, shop)) == ["jobs/_._x.py", "jobs/a~b.py", "jobs/old.py", "jobs/pycache.py"]
