@@ -526,6 +526,17 @@ def test_what_is_submitted_is_named_first(packaged: Path, submit: Submit) -> Non
     assert "jobs/orders.py (changed), jobs/a.py (new), jobs/b.py (new) and 1 more" in said.err
 
 
+def test_a_bundle_of_the_dependencies_as_they_were_is_not_sent(packaged: Path, submit: Submit) -> None:
+    declared = packaged / "pyproject.toml"
+    text = declared.read_text()
+    declared.write_text(text.replace('["lakegate>=0.1.0"]', '["lakegate>=0.1.0", "pandas"]'))
+    said = submit("orders", "--dry-run", packaged=False)
+    declared.write_text(text)
+    assert (said.code, type(said.error)) == (1, StaleBundleError)
+    assert "now: dependencies in pyproject.toml (changed). The" in said.err
+    assert submit("orders", "--dry-run", packaged=False).code == 0
+
+
 def test_a_bundle_of_another_project_is_not_sent(packaged: Path, submit: Submit, tmp_path: Path) -> None:
     other = project(tmp_path / "other")
     (other / "jobs" / "mine.py").write_text("x = 1\n")

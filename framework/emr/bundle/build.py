@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from framework.emr.bundle import archive, contents, dependencies, fresh, manifest, wheels
 from framework.emr.bundle.artifacts import Artifact, Bundle
+from framework.emr.bundle.declared import declared
 from framework.emr.bundle.entrypoint import ENTRYPOINT, entrypoint
 from framework.emr.bundle.manifest import Entry, Manifest, Package, find_bundle
 from framework.emr.bundle.platform import Platform
@@ -66,6 +67,7 @@ def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
             dependencies=_placed(packed[0], dist),
             inputs=inputs,
             packages=packed[1],
+            declared=declared(root),
             apart=fresh.apart(compared, root, wheels.included(root)),
         ).write(dist)
     return find_bundle(dist, platform.release, platform.architecture, platform.python)

@@ -1,4 +1,4 @@
-"""Whether a bundle is of the project and the framework as they are now, by the content of every file."""
+"""Whether a bundle is of the project and the framework as they are now, by every file and by what is declared."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from framework.emr.bundle import archive, sources
 from framework.emr.bundle.artifacts import Bundle
+from framework.emr.bundle.declared import declared, redeclared, reinstalled
 from framework.emr.bundle.entrypoint import ENTRYPOINT, entrypoint
 from framework.emr.bundle.manifest import Apart, Manifest
 from framework.errors import StaleBundleError
@@ -35,6 +36,7 @@ def require_fresh(bundle: Bundle, root: Path | None, needed: Iterable[str]) -> N
     stale |= {name: how for name, how in _moved(said.apart, now, root) if name not in stale}
     if bundle.entrypoint.path.read_bytes() != entrypoint(root):
         stale[ENTRYPOINT.as_posix()] = "changed"
+    stale |= redeclared(said.declared, declared(root), root) | reinstalled(said.packages, root)
     if stale:
         first = {name: stale[name] for name in needed if name in stale}
         raise StaleBundleError(first | dict(sorted(stale.items())), left_out)

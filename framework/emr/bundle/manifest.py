@@ -72,7 +72,7 @@ class Manifest(Section):
     """What a bundle is.
 
     `inputs` is the hash of all that its dependencies were made from; `apart` is what differed from the project already
-    when it was built.
+    when it was built, and `declared` are hashes of what else it was made from.
     """
 
     release: str
@@ -84,6 +84,7 @@ class Manifest(Section):
     dependencies: Entry
     inputs: str
     packages: tuple[Package, ...]
+    declared: dict[str, str]
     apart: dict[str, Apart] = Field(default_factory=dict)
 
     def write(self, dist: Path) -> None:

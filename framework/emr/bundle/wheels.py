@@ -46,8 +46,8 @@ class Wheel:
 
 def lakegate(into: Path) -> Wheel:
     """Make the wheel of the lakegate that is running: from its checkout, else from its installed files."""
-    source = Path(framework.__file__).parent.parent
-    built = _build(source, into) if _project_name(source) == "lakegate" else _repack("lakegate", into)
+    source = lakegate_checkout()
+    built = _build(source, into) if source else _repack("lakegate", into)
     return _require(built, "framework")
 
 
@@ -59,6 +59,12 @@ def jobs(root: Path | None, into: Path) -> Wheel:
     if not (source / "pyproject.toml").is_file():
         raise WheelError("jobs", f"there is no pyproject.toml in {source}; see what `lakegate init DIR` makes")
     return _require(_build(source, into), "jobs")
+
+
+def lakegate_checkout() -> Path | None:
+    """Return the checkout that the running lakegate is of, None where it was installed."""
+    source = Path(framework.__file__).parent.parent
+    return source if _project_name(source) == "lakegate" else None
 
 
 def source_of_jobs(root: Path) -> Path:

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from framework.emr.bundle.artifacts import Bundle
 from framework.emr.bundle.build import build
+from framework.emr.bundle.declared import declared, redeclared
 from framework.emr.bundle.fresh import require_fresh
 from framework.emr.bundle.platform import Platform
 from framework.errors import StaleBundleError
@@ -185,3 +187,121 @@ def test_what_only_looks_like_scrap_counts(shop: Path) -> None:
     for name in ("jobs/old.py", "jobs/a~b.py", "jobs/_._x.py", "jobs/pycache.py"):
         (shop / name).write_text("")
     assert sorted(stale(bundle, shop)) == ["jobs/_._x.py", "jobs/a~b.py", "jobs/old.py", "jobs/pycache.py"]
+
+
+# -- what is declared -----------------------------------------------------------------------------------------------
+
+
+def declare(root: Path, *requires: str) -> None:
+    needs = ", ".join(f'"{text}"' for text in ("lakegate>=0.1.0", *requires))
+    edit(root / "pyproject.toml", 'dependencies = ["lakegate>=0.1.0"]', f"dependencies = [{needs}]")
+
+
+def test_dependencies_that_changed_since_are_noticed_and_packaging_again_mends_it(
+    shop: Path, house: Wheelhouse, lock: list[str]
+) -> None:
+    bundle = packaged(shop)
+    declare(shop, "tiny")
+    assert stale(bundle, shop) == {"dependencies in pyproject.toml": "changed"}
+    (shop / "requirements" / "runtime.txt").write_text("\n".join([*lock, house.add("tiny", "1.0")]))
+    with pytest.raises(StaleBundleError) as refused:
+        require_fresh(bundle, shop, NEEDED)
+    assert "now: dependencies in pyproject.toml (changed), requirements/runtime.txt (changed). The" in str(
+        refused.value
+    )
+    assert "Run `lakegate package` again." in str(refused.value)
+    assert stale(packaged(shop), shop) == {}
+
+
+def test_a_lock_that_came_or_went_is_noticed(shop: Path) -> None:
+    bundle = packaged(shop)
+    (shop / "uv.lock").write_text("version = 1\n")
+    assert stale(bundle, shop) == {}
+    (shop / "requirements" / "runtime.txt").rename(shop / "kept.txt")
+    found = {name: how for name, how in stale(bundle, shop).items() if "installed" not in how}
+    assert found == {"requirements/runtime.txt": "gone", "uv.lock": "new"}
+
+
+def without_lock(root: Path, **changed: Any) -> Bundle:
+    """Return the bundle of a project without a lock, in the versions that are installed here."""
+    bundle = packaged(root)
+    (root / "requirements" / "runtime.txt").unlink()
+    said = json.loads(bundle.manifest.path.read_bytes())
+    said["declared"] = declared(root)
+    said["packages"] = [
+        {**each, "version": changed.get(each["name"], version(each["name"]))}
+        for each in said["packages"]
+        if each["name"] != "delta-spark"
+    ]
+    bundle.manifest.path.write_text(json.dumps(said))
+    return bundle
+
+
+def test_without_a_lock_another_version_that_is_installed_is_noticed(shop: Path, lock: list[str]) -> None:
+    assert stale(without_lock(shop), shop) == {}
+    (shop / "requirements" / "runtime.txt").write_text("\n".join(lock))
+    assert stale(without_lock(shop, rich="1.0"), shop) == {"rich 1.0": f"{version('rich')} is installed here"}
+
+
+def test_without_a_lock_that_of_uv_is_compared(shop: Path) -> None:
+    (shop / "uv.lock").write_text("version = 1\n")
+    bundle = without_lock(shop)
+    assert stale(bundle, shop) == {}
+    (shop / "uv.lock").write_text("version = 1\nrevision = 2\n")
+    assert stale(bundle, shop) == {"uv.lock": "changed"}
+    (shop / "uv.lock").unlink()
+    assert stale(bundle, shop) == {"uv.lock": "gone"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('requires-python = ">=3.11"', 'requires-python = ">=3.10"'),
+        ('version = "0.1.0"', 'version = "0.2.0"'),
+        ('requires = ["hatchling"]', 'requires = ["hatchling>=1"]'),
+        ('packages = ["jobs"]', 'packages = ["jobs"]\nexclude = ["*.csv"]'),
+        ("[dependency-groups]", '[tool.uv]\nindex-url = "https://index"\n[dependency-groups]'),
+    ],
+)
+def test_another_way_to_build_the_wheel_is_noticed(shop: Path, old: str, new: str) -> None:
+    bundle = packaged(shop)
+    edit(shop / "pyproject.toml", old, new)
+    assert stale(bundle, shop) == {"build in pyproject.toml": "changed"}
+
+
+def test_what_does_not_reach_the_cluster_makes_no_bundle_stale(shop: Path) -> None:
+    declare(shop, "rich>=1", "typer >=0.1")
+    bundle = packaged(shop)
+    edit(shop / "pyproject.toml", '"rich>=1", "typer >=0.1"', '"typer>=0.1",\n  # tables\n  "rich>=1"')
+    edit(shop / "pyproject.toml", 'dev = ["pytest", "chispa"]', 'dev = ["pytest"]')
+    with (shop / "pyproject.toml").open("a") as file:
+        file.write('\n[tool.ruff]\nline-length = 100\n[project.optional-dependencies]\nmore = ["x"]\n')
+    (shop / "requirements.txt").write_text("x\n")
+    assert stale(bundle, shop) == {}
+
+
+def test_a_pyproject_that_cannot_be_read_is_another_one(shop: Path) -> None:
+    bundle = packaged(shop)
+    (shop / "pyproject.toml").write_text("[project\n")
+    assert stale(bundle, shop)["build in pyproject.toml"] == "changed"
+
+
+def test_what_setuptools_reads_beside_pyproject_counts(shop: Path) -> None:
+    text = (shop / "pyproject.toml").read_text().replace("hatchling.build", "setuptools.build_meta")
+    (shop / "pyproject.toml").write_text(
+        text.replace('dependencies = ["lakegate>=0.1.0"]', 'dynamic = ["dependencies"]')
+    )
+    (shop / "requirements.txt").write_text("a\n")
+    (shop / "setup.cfg").write_text("[options]\n")
+    before = declared(shop)
+    (shop / "requirements.txt").write_text("b\n")
+    (shop / "setup.cfg").unlink()
+    assert redeclared(before, declared(shop), shop) == {"requirements.txt": "changed", "setup.cfg": "gone"}
+
+
+def test_dependencies_of_an_installed_lakegate_are_those_of_its_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = declared(None)
+    monkeypatch.setattr("framework.emr.bundle.declared.lakegate_checkout", lambda: None)
+    assert declared(None)["dependencies of lakegate"] == mine["dependencies of lakegate"]
+    monkeypatch.setattr("framework.emr.bundle.declared.requires", lambda name: ["more", 'spark; extra == "s"'])
+    assert declared(None)["dependencies of lakegate"] != mine["dependencies of lakegate"]
