@@ -20,6 +20,9 @@ SETUPTOOLS = "setuptools"
 # Of [project]: what says which files and versions a wheel has.
 BUILD = ("name", "version", "requires-python", "dynamic", "scripts", "entry-points")
 
+# Of [tool.hatch], [tool.poetry] and [tool.uv]: what is for who works on the project.
+ASIDE = ("envs", "group", "dev-dependencies")
+
 
 def declared(root: Path | None) -> dict[str, str]:
     """Return the hash of each thing that a bundle of this project is made from, beside the files in its wheels.
@@ -78,7 +81,8 @@ def _of(source: Path, above: Path) -> Iterator[tuple[str, str]]:
     project, tools, system = said.get("project", {}), said.get("tool", {}), said.get("build-system", {})
     backend = system.get("build-backend", SETUPTOOLS)
     # hatchling's is [tool.hatch], poetry.core's [tool.poetry], uv_build's [tool.uv], which says the index, too.
-    read = {key: value for key, value in tools.items() if backend.startswith(key) or key == "uv"}
+    own = {key: value for key, value in tools.items() if backend.startswith(key) or key == "uv"}
+    read = {tool: {key: each for key, each in given.items() if key not in ASIDE} for tool, given in own.items()}
     yield f"dependencies in {name}", _needed(project.get("dependencies", []))
     yield f"build in {name}", _digest([{key: project.get(key) for key in BUILD}, system, read])
     others = ["setup.py", "setup.cfg"] if backend.startswith(SETUPTOOLS) else []

@@ -61,7 +61,7 @@ def apart(then: Compared, root: Path | None, also: Iterable[str] = ()) -> dict[s
     Where the wheel has another content than the project, or a file of its own, its origin is looked for: in the project
     and in the folders `also`, which are named from its root.
     """
-    made = ((name, then.packed[name]) for name in then.found if name in then.packed)
+    made = {name: then.packed[name] for name in then.found if name in then.packed}
     alike = sources.alike(root, made, also) if root else {}
     origins = {name: dict.fromkeys(paths, sha256(then.packed[name]).hexdigest()) for name, paths in alike.items()}
     return {

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -11,8 +11,10 @@ import framework
 # What editors, file managers and Python leave beside a file: no wheel has it, and it makes no bundle another one.
 SCRAP = re.compile(
     r"(?:^|/)(?:__pycache__|[^/]+~|#[^/]+#|\.#[^/]*|\._[^/]*|\.[^/]+\.(?:sw[a-p]|kate-swp)|[^/]+___jb_(?:tmp|old)___"
-    r"|\.DS_Store|Thumbs\.db)(?:/|$)"
+    r"|\.DS_Store|Thumbs\.db|[^/]+\.egg-info)(?:/|$)"
 )
+# What says how jobs/ is built, where that is a project of its own; declared.py compares what it says.
+RECIPES = {"jobs/pyproject.toml", "jobs/setup.py", "jobs/setup.cfg"}
 # Where a file of a wheel does not come from.
 ELSEWHERE = {"__pycache__", "node_modules", "dist", "build"}
 
@@ -47,15 +49,20 @@ def files(packed: Collection[str], root: Path | None) -> dict[str, Path]:
     return found
 
 
-def alike(root: Path, contents: Iterable[tuple[str, bytes]], also: Iterable[str]) -> dict[str, list[str]]:
-    """Return for each name the files below a project's root, or in folders beside it, of the same name and content."""
-    wanted: dict[str, list[tuple[str, bytes]]] = {}
-    for name, content in contents:
-        wanted.setdefault(name.rpartition("/")[2], []).append((name, content))
+def alike(root: Path, contents: Mapping[str, bytes], also: Iterable[str]) -> dict[str, list[str]]:
+    """Return for each name the files below a project's root, or in folders beside it, that have the same content.
+
+    An empty file is like those of its own name only.
+    """
+    wanted: dict[int, list[str]] = {}
+    for name, content in contents.items():
+        wanted.setdefault(len(content), []).append(name)
     found: dict[str, list[str]] = {}
     for path in _everywhere([root, *(root / each for each in also)]) if wanted else ():
-        for name, content in wanted.get(path.name, ()):
-            if path.stat().st_size == len(content) and path.read_bytes() == content:
+        names = wanted.get(path.stat().st_size, ())
+        content = path.read_bytes() if names else b""
+        for name in names:
+            if content == contents[name] and (content or name.rpartition("/")[2] == path.name):
                 found.setdefault(name, []).append(Path(os.path.relpath(path, root)).as_posix())
     return {name: sorted(set(paths)) for name, paths in found.items()}
 
@@ -63,7 +70,7 @@ def alike(root: Path, contents: Iterable[tuple[str, bytes]], also: Iterable[str]
 def _below(folder: Path, name: str, known: Collection[str], above: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     for path in folder.iterdir():
         own = project_name(f"{name}/{path.name}")
-        if is_scrap(own) or (path.name.startswith(".") and own not in known):
+        if is_scrap(own) or (own not in known and (own in RECIPES or path.name.startswith("."))):
             continue
         if path.is_file():
             yield own, path

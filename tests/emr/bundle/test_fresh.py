@@ -151,6 +151,21 @@ def test_a_module_that_is_packed_from_beside_the_project_is_compared_there(shop:
     assert stale(bundle, shop) == {"jobs/tax.py": "changed"}
 
 
+def test_settings_that_are_packed_under_another_name_are_compared_there(shop: Path) -> None:
+    (shop / "deploy").mkdir()
+    (shop / "deploy" / "cluster.toml").write_text("# of the cluster\n")
+    (shop / "conf" / "prod.toml").unlink()
+    edit(
+        shop / "pyproject.toml",
+        'conf = "jobs/conf"',
+        'conf = "jobs/conf"\n"deploy/cluster.toml" = "jobs/conf/prod.toml"',
+    )
+    bundle = packaged(shop)
+    assert stale(bundle, shop) == {}
+    (shop / "deploy" / "cluster.toml").write_text("# another\n")
+    assert stale(bundle, shop) == {"deploy/cluster.toml": "changed"}
+
+
 def test_a_hidden_file_that_travels_is_compared(shop: Path) -> None:
     (shop / "jobs" / ".rates.csv").write_text("1")
     bundle = packaged(shop)
@@ -275,9 +290,25 @@ def test_what_does_not_reach_the_cluster_makes_no_bundle_stale(shop: Path) -> No
     edit(shop / "pyproject.toml", '"rich>=1", "typer >=0.1"', '"typer>=0.1",\n  # tables\n  "rich>=1"')
     edit(shop / "pyproject.toml", 'dev = ["pytest", "chispa"]', 'dev = ["pytest"]')
     with (shop / "pyproject.toml").open("a") as file:
+        file.write('\n[tool.hatch.envs.docs]\ndependencies = ["x"]\n')
         file.write('\n[tool.ruff]\nline-length = 100\n[project.optional-dependencies]\nmore = ["x"]\n')
     (shop / "requirements.txt").write_text("x\n")
     assert stale(bundle, shop) == {}
+
+
+def test_jobs_that_are_a_project_of_their_own_are_compared_by_what_its_pyproject_says(shop: Path) -> None:
+    text = (shop / "pyproject.toml").read_text()
+    text = text.replace('packages = ["jobs"]', 'sources = {"" = "jobs"}\ninclude = ["*.py"]')
+    (shop / "jobs" / "pyproject.toml").write_text(text.replace('conf = "jobs/conf"', '"../conf" = "conf"'))
+    bundle = packaged(shop)
+    assert apart(bundle) == {}
+    (shop / "jobs" / "jobs.egg-info").mkdir()
+    (shop / "jobs" / "jobs.egg-info" / "PKG-INFO").write_text("")
+    with (shop / "jobs" / "pyproject.toml").open("a") as file:
+        file.write("# more\n")
+    assert stale(bundle, shop) == {}
+    edit(shop / "jobs" / "pyproject.toml", '["lakegate>=0.1.0"]', '["lakegate>=0.1.0", "pandas"]')
+    assert stale(bundle, shop) == {"dependencies in jobs/pyproject.toml": "changed"}
 
 
 def test_a_pyproject_that_cannot_be_read_is_another_one(shop: Path) -> None:
@@ -287,7 +318,8 @@ def test_a_pyproject_that_cannot_be_read_is_another_one(shop: Path) -> None:
 
 
 def test_what_setuptools_reads_beside_pyproject_counts(shop: Path) -> None:
-    text = (shop / "pyproject.toml").read_text().replace("hatchling.build", "setuptools.build_meta")
+    text = (shop / "pyproject.toml").read_text()
+    text = text.replace("hatchling.build", "setuptools.build_meta")
     (shop / "pyproject.toml").write_text(
         text.replace('dependencies = ["lakegate>=0.1.0"]', 'dynamic = ["dependencies"]')
     )

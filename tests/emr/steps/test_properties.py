@@ -62,6 +62,7 @@ def started(words: list[str], folder: Path, *, mine: str = "", paths: str = "") 
 
 ARRIVE = [
     ("-Duser.timezone=UTC -XX:+UseG1GC", ["-Duser.timezone=UTC", "-XX:+UseG1GC"]),
+    ("-Da=x;y&z|w>v#u!*?~[t]", ["-Da=x;y&z|w>v#u!*?~[t]"]),
     ("-Da=1\n  -Db=2\n", ["-Da=1", "-Db=2"]),
     ("-Dname='a b' -Dtold=\"it's\"", ["-Dname=a b", "-Dtold=it's"]),
     ("-Dhost=$(hostname) -Dhome=$HOME -Dpaid=5$", ["-Dhost=$(hostname)", "-Dhome=$HOME", "-Dpaid=5$"]),
