@@ -86,7 +86,8 @@ def _of(source: Path, above: Path) -> Iterator[tuple[str, str]]:
     yield f"dependencies in {name}", _needed(project.get("dependencies", []))
     yield f"build in {name}", _digest([{key: project.get(key) for key in BUILD}, system, read])
     others = ["setup.py", "setup.cfg"] if backend.startswith(SETUPTOOLS) else []
-    others += [path.name for path in source.glob("requirements*.txt") if "dependencies" in project.get("dynamic", [])]
+    if "dependencies" in project.get("dynamic", []):
+        others += sorted(path.name for path in source.glob("requirements*.txt"))
     yield from ((str(Path(name).parent / each), digest) for each, digest in _files(source, map(Path, others)))
 
 

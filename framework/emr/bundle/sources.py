@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 
 import framework
 
-# What editors, file managers and Python leave beside a file: no wheel has it, and it makes no bundle another one.
+# What editors, file managers, linters and Python leave beside a file: no wheel has it, and it makes no bundle another one.
 SCRAP = re.compile(
-    r"(?:^|/)(?:__pycache__|[^/]+~|#[^/]+#|\.#[^/]*|\._[^/]*|\.[^/]+\.(?:sw[a-p]|kate-swp)|[^/]+___jb_(?:tmp|old)___"
-    r"|\.DS_Store|Thumbs\.db|[^/]+\.egg-info)(?:/|$)"
+    r"(?:^|/)(?:__pycache__|[^/]+\.egg-info|\.(?:[a-z]+_cache|ipynb_checkpoints|idea|vscode|git|venv)"
+    r"|[^/]+~|#[^/]+#|\.#[^/]*|\._[^/]*|\.[^/]+\.(?:sw[a-p]|kate-swp)|[^/]+___jb_(?:tmp|old)___"
+    r"|\.DS_Store|Thumbs\.db)(?:/|$)"
 )
 # What says how jobs/ is built, where that is a project of its own; declared.py compares what it says.
 RECIPES = {"jobs/pyproject.toml", "jobs/setup.py", "jobs/setup.cfg"}

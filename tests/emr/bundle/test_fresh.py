@@ -179,7 +179,7 @@ def test_a_hidden_file_that_travels_is_compared(shop: Path) -> None:
 SCRAP = [
     *("jobs/orders.py~", "jobs/.orders.py.swp", "jobs/#orders.py#", "jobs/.#orders.py", "jobs/.DS_Store"),
     *("jobs/__pycache__/orders.cpython-311.pyc", "conf/prod.toml~", "conf/.prod.toml.swo", "conf/._prod.toml"),
-    *("jobs/orders.py___jb_tmp___", "jobs/sub/Thumbs.db"),
+    *("jobs/orders.py___jb_tmp___", "jobs/sub/Thumbs.db", "jobs/.ruff_cache/0.9/1", "jobs/.ipynb_checkpoints/a.py"),
 ]
 
 
@@ -187,7 +187,7 @@ SCRAP = [
 def test_what_an_editor_leaves_there_is_in_no_wheel_and_makes_no_bundle_stale(shop: Path, packed: bool) -> None:
     before = packaged(shop)
     for name in SCRAP:
-        (shop / name).parent.mkdir(exist_ok=True)
+        (shop / name).parent.mkdir(exist_ok=True, parents=True)
         (shop / name).write_text("mine")
     bundle = packaged(shop) if packed else before
     assert [wheel.sha256 for wheel in bundle.wheels] == [wheel.sha256 for wheel in before.wheels]
