@@ -40,8 +40,8 @@ LakegateError
 │   ├── SecurityConfigurationError · TransientClusterError
 │   ├── NotOfAClusterError · StepTooLongError · StepLimitError · StepConcurrencyError · RuntimeRoleError · BucketError
 │   ├── ClusterStateError · ClusterReleaseError · ClusterArchitectureError · ApplicationMissingError
-│   ├── PreflightError · LostAnswerError · OtherStepsError · StepTimeoutError · StepsFailedError
-│   ├── ClusterEndedError
+│   ├── PreflightError · LostAnswerError · OtherStepsError · OtherArgumentsError
+│   ├── StepTimeoutError · StepsFailedError · ClusterEndedError
 │   ├── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
 │   └── NoLogUriError · LogsMissingError
 └── StageFailedError (1)            anything else that a stage raised
@@ -1237,6 +1237,20 @@ class OtherStepsError(EmrError, ValueError):
             f"Submission {token} is on cluster {cluster} already, and it has {there}; submitted are "
             f"{', '.join(map(repr, wanted))}. Nothing was added. Name the same steps in the same order, or leave "
             "--submission out."
+        )
+
+
+class OtherArgumentsError(EmrError, ValueError):
+    """A submission that is named by its id has the same steps, and they would do something else."""
+
+    def __init__(self, cluster: str, token: str, differences: Mapping[str, Sequence[str]]) -> None:
+        self.cluster, self.token = cluster, token
+        self.differences = {step: tuple(said) for step, said in differences.items()}
+        listed = "\n".join(f"  {step}: {each}" for step, said in self.differences.items() for each in said)
+        super().__init__(
+            f"Submission {token} is on cluster {cluster} already, and it was made with other arguments:\n{listed}\n"
+            "Nothing was added. Give the command as it was given then, with the bundle of then, or leave --submission "
+            "out: the steps are added anew."
         )
 
 

@@ -49,14 +49,15 @@ def on_transient(
     from framework.emr.cluster.health import console
     from framework.emr.pace import Pace
     from framework.emr.steps.preflight import preflight_transient
-    from framework.emr.steps.submit import look, same_steps
+    from framework.emr.steps.same import same_steps
+    from framework.emr.steps.submit import look
     from framework.emr.steps.upload import upload
     from framework.secrets import secret
 
     request = _request(settings, made, token, lambda name: secret(name, settings))
     emr, s3, name = client("emr", settings), client("s3", settings), request["Name"]
     since = cluster.since(clock(), again=again)
-    found = cluster.made(emr, name, token, since) if again else None
+    found = earlier = cluster.made(emr, name, token, since) if again else None
     if found is None:
         preflight_transient(s3, request, made, settings, on_failure, needs_bundle=needs_bundle)
         typer.echo(upload(s3, wanted))
@@ -69,11 +70,10 @@ def on_transient(
             raise LostAnswerError(name, token, error.reason) from error
     typer.echo(f"{found}  {name}: {console(emr.meta.region_name, found)}")
     unlisted = "it is there, and its steps are not listed yet"
-    names = [step["Name"] for step in made.requests]
-    steps = look(emr, found, token, len(names), clock, Pace(), unlisted)
+    steps = look(emr, found, token, len(made.requests), clock, Pace(), unlisted)
     if not steps:
         raise LostAnswerError(found, token, unlisted)
-    return emr, found, same_steps(steps, names, found, token, lost="" if again else unlisted)
+    return emr, found, same_steps(steps, made.requests, found, token, lost="" if earlier else unlisted)
 
 
 def _request(settings: "Settings", made: "Chain", token: str, secret: Callable[[str], str]) -> dict[str, Any]:

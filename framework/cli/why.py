@@ -12,6 +12,7 @@ from framework.errors import NeitherStepNorClusterError
 if TYPE_CHECKING:
     from framework.emr.logs.cluster_end import ClusterReport
     from framework.emr.logs.read import Log
+    from framework.emr.logs.setting_up import Excerpt
     from framework.emr.logs.why import Found, StepReport
 
 
@@ -93,6 +94,21 @@ def _quoted(found: "Found | None", last: Sequence[str], log: "Log | None") -> It
             yield f"  {line}"
 
 
+def _excerpt(read: "Excerpt | None", log: "Log | None") -> Iterable[str]:
+    """Give a log's first error, where that is not in its end, and the end."""
+    if read is None or log is None:
+        return
+    yield ""
+    if read.first:
+        more = f" of {read.errors:,}" if read.errors > 1 else ""
+        yield f"{log.address}, around its first error{more}:"
+        yield from (f"  {number:>5}  {line}" for number, line in read.first)
+        yield f"It ends at line {read.last[-1][0]:,} with:"
+    else:
+        yield f"{log.address} ends with:"
+    yield from (f"  {line}" for _, line in read.last)
+
+
 def _rest(report: "StepReport", place: str) -> Iterable[str]:
     if report.looked:
         yield ""
@@ -132,10 +148,10 @@ def _of_cluster(report: "ClusterReport", place: str) -> Iterable[str]:
         yield from _cause(report.found)
         if fault := report.found.cause.fault:
             yield f"What to do ({fault.name}): {fault.advice}"
-    yield from _quoted(None, report.last, report.last_log)
+    yield from _excerpt(report.excerpt, report.excerpt_log)
     if report.unreadable:
         yield f"The logs cannot be read: {report.unreadable}"
-    if report.looked and not report.last:
+    if report.looked and not report.excerpt:
         yield f"There are no logs of the nodes yet in {', '.join(report.looked)}; EMR uploads them every five minutes."
     if report.step:
         yield ""

@@ -37,6 +37,26 @@ def test_a_bundle_is_built_into_dist_from_any_folder_of_the_project(shop: Path) 
     assert said.out.splitlines()[-1].startswith("Built for emr-spark-8.2.0 (Python 3.11, aarch64, glibc 2.34) in ")
 
 
+def test_what_the_wheel_has_not_as_it_is_here_is_said_with_why_it_matters(shop: Path, tmp_path: Path) -> None:
+    assert lakegate(shop, "package", "--env", "prod").err == ""
+    made = shutil.copytree(shop, tmp_path / "shop")
+    shutil.copytree(made / "conf", made / "deploy")
+    (made / "deploy" / "prod.toml").write_text("# of the cluster\n")
+    for number in range(5):
+        (made / "jobs" / f"{number}.csv").write_text("")
+    declared = made / "pyproject.toml"
+    text = declared.read_text().replace('conf = "jobs/conf"', 'deploy = "jobs/conf"')
+    declared.write_text(text.replace('packages = ["jobs"]', 'packages = ["jobs"]\nexclude = ["*.csv"]'))
+    said = lakegate(made, "package", "--env", "prod")
+    assert said.code == 0, said.err
+    assert said.err.splitlines() == [
+        "Not in the wheel as here: conf/prod.toml (packed from deploy/prod.toml), jobs/0.csv (left out), jobs/1.csv "
+        "(left out), jobs/2.csv (left out), jobs/3.csv (left out) and 1 more.",
+        "The cluster has what the build packed, by pyproject.toml and .gitignore: a job that needs what is left out "
+        "fails there.",
+    ]
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -28,6 +28,7 @@ from framework.errors import (
     ClusterStateError,
     CredentialRefusedError,
     NotOfAClusterError,
+    OtherArgumentsError,
     OtherStepsError,
     ParameterConflictError,
     ParameterValueError,
@@ -99,11 +100,10 @@ class Emr:
         first = len(self.steps) + 1
         for number, each in enumerate(Steps, start=first):
             jar = each["HadoopJarStep"]
-            config = {
-                "Args": jar["Args"],
-                "Properties": {pair["Key"]: pair["Value"] for pair in jar.get("Properties", ())},
-            }
-            self.steps.append(step(number, "PENDING", Config=config) | {"Name": each["Name"]})
+            config = {name: jar[name] for name in ("Jar", "Args", "MainClass") if name in jar}
+            config["Properties"] = {pair["Key"]: pair["Value"] for pair in jar.get("Properties", ())}
+            told = {"Name": each["Name"], "ActionOnFailure": each["ActionOnFailure"], "Config": config}
+            self.steps.append(step(number, "PENDING") | told)
         return {"StepIds": [f"s-{number}" for number in range(first, len(self.steps) + 1)]}
 
     def listed(self, StepIds: Any = None, **_: Any) -> Any:
@@ -264,6 +264,40 @@ def test_an_id_of_other_steps_is_refused(submit: Submit, where: list[str]) -> No
         assert (said.code, type(said.error)) == (1, OtherStepsError)
         assert "it has 'hello' (s-1)" in said.err
     assert len(emr.steps) == 1
+
+
+@pytest.mark.parametrize("where", [[], ["--transient"]])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (["--min-amount", "4"], "an argument was '--min-amount=3', and is now '--min-amount=4'"),
+        (["--min-amount", "3", "--set", "emr.conf.spark.mine=1"], "arguments were none, and are now '--conf' 'spark"),
+        (
+            ["--min-amount", "3", "--on-failure", "terminate"],
+            "the action on failure was 'CONTINUE', and is now 'TERMINATE",
+        ),
+    ],
+)
+def test_an_id_of_the_same_steps_with_other_arguments_is_refused(
+    submit: Submit, where: list[str], other: list[str], said: str
+) -> None:
+    emr = Transient() if where else Emr()
+    assert submit("orders", "--min-amount", "3", "--submission", "t5", *where, emr=emr).code == 0
+    again = submit("orders", *other, "--submission", "t5", *where, emr=emr)
+    assert (again.code, type(again.error)) == (1, OtherArgumentsError)
+    assert f"  s-1 (orders): {said}" in again.err
+    assert len(emr.steps) == 1
+    same = submit("orders", "--min-amount", "3", "--submission", "t5", *where, emr=emr)
+    assert (same.code, "s-1  orders" in same.out) == (0, True), same.err
+
+
+def test_an_id_of_the_same_steps_with_another_bundle_is_refused(submit: Submit, packaged: Path) -> None:
+    emr = Emr()
+    assert submit("orders", "--submission", "t6", emr=emr).code == 0
+    (packaged / "jobs" / "helper.py").write_text("")
+    again = submit("orders", "--submission", "t6", emr=emr)
+    assert (again.code, type(again.error)) == (1, OtherArgumentsError)
+    assert "jobs-0.1.0-py3-none-any.whl.zip" in again.err
 
 
 # -- what is submitted ------------------------------------------------------------------------------------------------
@@ -490,6 +524,17 @@ def test_what_is_submitted_is_named_first(packaged: Path, submit: Submit) -> Non
             file.write("# more\n")
     said = submit("orders", "--dry-run", packaged=False)
     assert "jobs/orders.py (changed), jobs/a.py (new), jobs/b.py (new) and 1 more" in said.err
+
+
+def test_a_bundle_of_the_dependencies_as_they_were_is_not_sent(packaged: Path, submit: Submit) -> None:
+    declared = packaged / "pyproject.toml"
+    text = declared.read_text()
+    declared.write_text(text.replace('["lakegate>=0.1.0"]', '["lakegate>=0.1.0", "pandas"]'))
+    said = submit("orders", "--dry-run", packaged=False)
+    declared.write_text(text)
+    assert (said.code, type(said.error)) == (1, StaleBundleError)
+    assert "now: dependencies in pyproject.toml (changed). The" in said.err
+    assert submit("orders", "--dry-run", packaged=False).code == 0
 
 
 def test_a_bundle_of_another_project_is_not_sent(packaged: Path, submit: Submit, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from framework.config import Settings
 from framework.config.emr import Architecture
 from framework.emr.bundle import archive
 from framework.emr.bundle.artifacts import Artifact, Bundle
+from framework.emr.bundle.declared import declared
 from framework.emr.bundle.manifest import Entry, Manifest
 from framework.emr.pace import Pace
 
@@ -117,6 +118,7 @@ def built(root: Path, release: str = "emr-7.14.0", python: str = "3.11") -> Path
             dependencies=Entry.of(dist / "deps-abc.zip"),
             inputs="",
             packages=(),
+            declared=declared(root),
         ).write(dist)
     return dist
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from framework.emr.bundle import archive, contents, dependencies, fresh, manifest, wheels
 from framework.emr.bundle.artifacts import Artifact, Bundle
+from framework.emr.bundle.declared import declared
 from framework.emr.bundle.entrypoint import ENTRYPOINT, entrypoint
 from framework.emr.bundle.manifest import Entry, Manifest, Package, find_bundle
 from framework.emr.bundle.platform import Platform
@@ -55,7 +56,7 @@ def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
             packed = (_pack(content, scratch), tuple(dependencies.packages(content)))
         script = scratch / ENTRYPOINT.name
         script.write_bytes(entrypoint(root))
-        apart = fresh.differences([wheel.path for wheel in built], root)
+        compared = fresh.compare([wheel.path for wheel in built], root)
         Manifest(
             release=platform.release,
             architecture=platform.architecture,
@@ -66,7 +67,8 @@ def build(root: Path | None, platform: Platform, dist: Path) -> Bundle:
             dependencies=_placed(packed[0], dist),
             inputs=inputs,
             packages=packed[1],
-            apart=tuple(apart),
+            declared=declared(root),
+            apart=fresh.apart(compared, root, wheels.included(root)),
         ).write(dist)
     return find_bundle(dist, platform.release, platform.architecture, platform.python)
 

@@ -1,84 +1,94 @@
-"""Whether a bundle is of the project and the framework as they are now, by the content of every file."""
+"""Whether a bundle is of the project and the framework as they are now, by every file and by what is declared."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.util import find_spec
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-import framework
-from framework.emr.bundle import archive
+from framework.emr.bundle import archive, sources
 from framework.emr.bundle.artifacts import Bundle
+from framework.emr.bundle.declared import declared, redeclared, reinstalled
 from framework.emr.bundle.entrypoint import ENTRYPOINT, entrypoint
-from framework.emr.bundle.manifest import Manifest
+from framework.emr.bundle.manifest import Apart, Manifest
 from framework.errors import StaleBundleError
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Wheels beside what they are made from, by the names of a project; `found` says changed, new or gone."""
+
+    packed: Mapping[str, bytes]
+    files: Mapping[str, Path]
+    found: Mapping[str, str]
 
 
 def require_fresh(bundle: Bundle, root: Path | None, needed: Iterable[str]) -> None:
     """Raise StaleBundleError where the project has changed since its bundle was built, or is another one.
 
-    What already differed then is what the project leaves out of its wheel, or what its build makes: it is let pass,
-    unless it is needed.
+    What already differed then is what the project leaves out of its wheel, or what its build makes: it is let pass
+    while it is what it was then, unless it is needed.
     """
-    apart = Manifest.model_validate_json(bundle.manifest.path.read_bytes()).apart
+    said = Manifest.model_validate_json(bundle.manifest.path.read_bytes())
     needed = dict.fromkeys(needed)
-    found = differences((wheel.path for wheel in bundle.wheels), root)
-    stale = {name: how for name, how in found.items() if name not in apart or (name in needed and how == "new")}
+    now = compare((wheel.path for wheel in bundle.wheels), root)
+    left_out = [name for name in needed if name in said.apart and now.found.get(name) == "new"]
+    stale = {name: how for name, how in now.found.items() if name not in said.apart or name in left_out}
+    stale |= {name: how for name, how in _moved(said.apart, now, root) if name not in stale}
     if bundle.entrypoint.path.read_bytes() != entrypoint(root):
         stale[ENTRYPOINT.as_posix()] = "changed"
+    stale |= redeclared(said.declared, declared(root), root) | reinstalled(said.packages, root)
     if stale:
         first = {name: stale[name] for name in needed if name in stale}
-        raise StaleBundleError(first | stale, [name for name in first if name in apart])
+        raise StaleBundleError(first | dict(sorted(stale.items())), left_out)
 
 
-def differences(wheels: Iterable[Path], root: Path | None) -> dict[str, str]:
-    """Return each file that differs between wheels and what they are made from: changed, new or gone.
-
-    The project is the one with this root; None: the jobs that are installed. Files have the names that they have in a
-    project, where conf/ is not under jobs/.
-    """
-    found: dict[str, str] = {}
+def compare(wheels: Iterable[Path], root: Path | None) -> Compared:
+    """Compare wheels with what they are made from: the project with this root; None: the jobs that are installed."""
+    packed: dict[str, bytes] = {}
+    files: dict[str, Path] = {}
     for wheel in wheels:
-        packed = {_name(name): content for name, content in archive.read(wheel).items() if ".dist-info/" not in name}
-        found |= _compared(packed, dict(_files(packed, root)))
-    return dict(sorted(found.items()))
+        content = {sources.project_name(name): each for name, each in archive.read(wheel).items()}
+        content = {name: each for name, each in content.items() if ".dist-info/" not in name}
+        packed |= content
+        files |= sources.files(content, root)
+    found = dict(_differing(packed, files))
+    return Compared(packed, files, dict(sorted(found.items())))
 
 
-def _compared(packed: Mapping[str, bytes], files: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+def apart(then: Compared, root: Path | None, also: Iterable[str] = ()) -> dict[str, Apart]:
+    """Return what differs in a bundle that is just built, as its manifest remembers it.
+
+    Where the wheel has another content than the project, or a file of its own, its origin is looked for: in the project
+    and in the folders `also`, which are named from its root.
+    """
+    made = {name: then.packed[name] for name in then.found if name in then.packed}
+    alike = sources.alike(root, made, also) if root else {}
+    origins = {name: dict.fromkeys(paths, sha256(then.packed[name]).hexdigest()) for name, paths in alike.items()}
+    return {
+        name: Apart(how=how, sha256=_digest(then.files.get(name)), origins=origins.get(name, {}))
+        for name, how in then.found.items()
+    }
+
+
+def _moved(apart: Mapping[str, Apart], now: Compared, root: Path | None) -> Iterator[tuple[str, str]]:
+    """Give what was apart already and is no longer what it was."""
+    for name, then in apart.items():
+        digest = _digest(now.files.get(name))
+        if digest != then.sha256 and (name in now.found or not digest):
+            yield name, "changed" if digest and then.sha256 else now.found.get(name, "gone")
+        for origin, before in then.origins.items():
+            if (digest := _digest(root / origin if root else None)) != before:
+                yield origin, "changed" if digest else "gone"
+
+
+def _differing(packed: Mapping[str, bytes], files: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
     yield from ((name, "gone") for name in packed.keys() - files.keys())
     yield from ((name, "new") for name in files.keys() - packed.keys())
     yield from ((name, "changed") for name in packed.keys() & files.keys() if files[name].read_bytes() != packed[name])
 
 
-def _files(packed: Iterable[str], root: Path | None) -> Iterator[tuple[str, Path]]:
-    """Give the files that a wheel with these names is made from."""
-    tops = {name.split("/")[0] for name in packed}
-    for top in sorted(tops | ({"conf"} if "jobs" in tops else set())):
-        place = _place(top, root)
-        if place.is_file():
-            yield top, place
-        for path in place.rglob("*"):
-            parts = path.relative_to(place).parts
-            if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in parts):
-                yield _name("/".join((top, *parts))), path
-    if "framework" in tops:
-        yield from _packaged_conf()
-
-
-def _place(top: str, root: Path | None) -> Path:
-    if top == "framework":
-        return Path(framework.__file__).parent
-    if root:
-        return next((place for place in (root / top, root / "src" / top) if place.exists()), root / top)
-    found = find_spec("jobs")
-    jobs = Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else Path("jobs")
-    return jobs / "conf" if top == "conf" else jobs.parent / top
-
-
-def _packaged_conf() -> Iterator[tuple[str, Path]]:
-    """Give the settings that travel in the framework's wheel; a checkout has them beside the framework."""
-    beside = Path(framework.__file__).parent.parent / "conf" / "base.toml"
-    if not (Path(framework.__file__).parent / "conf").is_dir():
-        yield "framework/conf/base.toml", beside
-
-
-def _name(packed: str) -> str:
-    return packed.removeprefix("jobs/") if packed.startswith("jobs/conf/") else packed
+def _digest(path: Path | None) -> str:
+    """Return the hash of a file; empty where there is none, and of a folder its kind."""
+    if path and path.is_file():
+        return sha256(path.read_bytes()).hexdigest()
+    return "folder" if path and path.is_dir() else ""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from framework.config import Section
 from framework.config.emr import Architecture
@@ -56,11 +56,23 @@ class Package(Section):
     tags: tuple[str, ...]
 
 
+class Apart(Section):
+    """A file of the project that is not in its wheel as it is in the project, or is in the wheel only.
+
+    `how` says new, for what the wheel lacks, changed, or gone, for what the project lacks; `sha256` is of the project's
+    file. `origins` are the files of the project, with their hashes, that the wheel seems to have its content from.
+    """
+
+    how: str
+    sha256: str
+    origins: dict[str, str] = Field(default_factory=dict)
+
+
 class Manifest(Section):
     """What a bundle is.
 
-    `inputs` is the hash of all that its dependencies were made from; `apart` are files of the project that are not in
-    its wheel as they are in the project.
+    `inputs` is the hash of all that its dependencies were made from; `apart` is what differed from the project already
+    when it was built, and `declared` are hashes of what else it was made from.
     """
 
     release: str
@@ -72,7 +84,8 @@ class Manifest(Section):
     dependencies: Entry
     inputs: str
     packages: tuple[Package, ...]
-    apart: tuple[str, ...] = ()
+    declared: dict[str, str]
+    apart: dict[str, Apart] = Field(default_factory=dict)
 
     def write(self, dist: Path) -> None:
         """Write it; a reader finds the old one or the new one."""

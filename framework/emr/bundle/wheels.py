@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
+from os.path import relpath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import framework
 from framework.emr.bundle import archive, uv
+from framework.emr.bundle.sources import is_scrap
 from framework.errors import WheelError
 
 # What an installer adds to a wheel's .dist-info: who installed it, when, and from where (which may hold a token).
@@ -44,8 +46,8 @@ class Wheel:
 
 def lakegate(into: Path) -> Wheel:
     """Make the wheel of the lakegate that is running: from its checkout, else from its installed files."""
-    source = Path(framework.__file__).parent.parent
-    built = _build(source, into) if _project_name(source) == "lakegate" else _repack("lakegate", into)
+    source = lakegate_checkout()
+    built = _build(source, into) if source else _repack("lakegate", into)
     return _require(built, "framework")
 
 
@@ -53,10 +55,32 @@ def jobs(root: Path | None, into: Path) -> Wheel:
     """Make the wheel of a project's jobs by jobs/pyproject.toml or the root's; None: of the jobs that are installed."""
     if root is None:
         return _require(_repack(packages_distributions().get("jobs", ["jobs"])[0], into), "jobs")
-    source = root / "jobs" if (root / "jobs" / "pyproject.toml").is_file() else root
+    source = source_of_jobs(root)
     if not (source / "pyproject.toml").is_file():
         raise WheelError("jobs", f"there is no pyproject.toml in {source}; see what `lakegate init DIR` makes")
     return _require(_build(source, into), "jobs")
+
+
+def lakegate_checkout() -> Path | None:
+    """Return the checkout that the running lakegate is of, None where it was installed."""
+    source = Path(framework.__file__).parent.parent
+    return source if _project_name(source) == "lakegate" else None
+
+
+def source_of_jobs(root: Path) -> Path:
+    """Return the folder whose pyproject.toml says how the wheel of the jobs is built."""
+    return root / "jobs" if (root / "jobs" / "pyproject.toml").is_file() else root
+
+
+def included(root: Path | None) -> list[str]:
+    """Return the folders and files that hatchling packs from elsewhere, named from the project's root."""
+    if root is None:
+        return []
+    source = source_of_jobs(root)
+    built = tomllib.loads((source / "pyproject.toml").read_text("utf-8")).get("tool", {}).get("hatch", {})
+    build = built.get("build", {})
+    named = [*build.get("force-include", {}), *build.get("targets", {}).get("wheel", {}).get("force-include", {})]
+    return [relpath(source / name, root) for name in named if not Path(name).is_absolute() and name[:1] != "~"]
 
 
 def _build(source: Path, into: Path) -> Path:
@@ -93,7 +117,8 @@ def _repack(name: str, into: Path) -> Path:
 
 
 def _write(path: Path, files: dict[str, bytes]) -> Path:
-    kept = {name: content for name, content in files.items() if not _is_installers(name)}
+    """Write the files of a wheel, without what an installer or an editor has put among them."""
+    kept = {name: content for name, content in files.items() if not _is_installers(name) and not is_scrap(name)}
     (folder,) = {name.split("/")[0] for name in kept if name.split("/")[0].endswith(".dist-info")}
     lines = [f"{name},sha256={_digest(kept[name])},{len(kept[name])}" for name in sorted(kept)]
     archive.write(path, {**kept, f"{folder}/RECORD": "\n".join([*lines, f"{folder}/RECORD,,", ""]).encode()})

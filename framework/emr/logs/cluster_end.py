@@ -1,7 +1,6 @@
 """Why a cluster did not come up, or ended: EMR's reason, what its groups and nodes say, and the log that proves it."""
 
 import re
-from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +9,11 @@ from framework.emr.logs.cause import cause_of
 from framework.emr.logs.endings import Ending, ending_of
 from framework.emr.logs.hardware import Hardware, hardware_of
 from framework.emr.logs.read import Log, folder, listed, log_lines
+from framework.emr.logs.setting_up import Excerpt, excerpt
 from framework.emr.logs.why import Found, StepReport, why_step
 from framework.errors import AwsRefusedError
 
 ACTIVE = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
-LAST_LINES = 15
 ACTION_STREAMS = ("stderr", "stdout", "controller")
 PROVISION_STREAMS = ("puppet", "stderr", "stdout")
 INSTANCE = re.compile(r"\bi-[0-9a-f]{8,17}\b")
@@ -33,8 +32,8 @@ class ClusterReport:
     nodes: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     found: Found | None = None
-    last: tuple[str, ...] = ()
-    last_log: Log | None = None
+    excerpt: Excerpt | None = None
+    excerpt_log: Log | None = None
     looked: tuple[str, ...] = ()
     step: StepReport | None = None
     details: tuple[str, ...] = ()
@@ -100,15 +99,16 @@ def _with_log(s3: Any, report: ClusterReport) -> ClusterReport:
     if action:
         logs = [log for log in logs if f"/bootstrap-actions/{action[1]}/" in log.address] or logs
     logs = [log for stream in streams for log in logs if log.stream == stream]
-    found, last = None, None
+    found, shown = None, None
     for log in logs:
         cause = cause_of(log_lines(s3, log))
         if cause and (found is None or cause.weight > found.cause.weight):
             found = Found(cause, log)
-        if last is None and (tail := tuple(deque(log_lines(s3, log), LAST_LINES))):
-            last = (log, tail)
-    log_, tail_ = last or (None, ())
-    return replace(report, found=found, last=tail_, last_log=log_, looked=tuple(looked))
+        # The first log that has an error, else the first.
+        if not (shown and shown[0].errors) and (read := excerpt(log_lines(s3, log))).last:
+            shown = (read, log) if shown is None or read.errors else shown
+    read_, log_ = shown or (None, None)
+    return replace(report, found=found, excerpt=read_, excerpt_log=log_, looked=tuple(looked))
 
 
 def _failed_step(emr: Any, s3: Any, cluster: str) -> StepReport | None:

@@ -9,6 +9,7 @@ from framework.emr.bundle.artifacts import Bundle
 from framework.emr.releases.release import release
 from framework.emr.steps.credentials import refuse_properties
 from framework.emr.steps.kinds import RUNNER, Command
+from framework.emr.steps.properties import refuse_misread
 from framework.emr.steps.upload import archive_address, artifact_address
 
 
@@ -30,11 +31,14 @@ class SparkJob:
 
 
 def submission(job: SparkJob, settings: Settings, bundle: Bundle, marker: str, region: str | None) -> Command:
-    """Return what runs a job; `emr.conf` comes before what the job cannot do without. Raises CredentialRefusedError.
+    """Return what runs a job; `emr.conf` comes before what the job cannot do without.
+
+    Raises CredentialRefusedError, and SettingError for a property that would not arrive as it is.
 
     The wheels go as archives that YARN unpacks beside the dependencies, not as --py-files: inside a zip the settings
     and the files of jobs/ would not be found. YARN unpacks what is called .zip only.
     """
+    refuse_misread(_texts(settings.emr.conf), _texts(settings.spark.conf))
     overrides = {key: value for key, _, value in (each.partition("=") for each in job.overrides)}
     refuse_properties(settings.emr.conf, "Property", "emr.conf")
     refuse_properties(overrides, "Setting", "--set")
@@ -50,7 +54,7 @@ def submission(job: SparkJob, settings: Settings, bundle: Bundle, marker: str, r
     conf = {
         # A second attempt by YARN would hide why the first failed; a run that failed is taken up by the next submit.
         "spark.yarn.maxAppAttempts": "1",
-        **{key: _text(value) for key, value in settings.emr.conf.items()},
+        **_texts(settings.emr.conf),
         **{f"spark.yarn.appMasterEnv.{name}": value for name, value in driver.items()},
         **{f"spark.executorEnv.{name}": value for name, value in variables.items()},
     }
@@ -67,5 +71,5 @@ def submission(job: SparkJob, settings: Settings, bundle: Bundle, marker: str, r
     return Command(RUNNER, tuple(args), "Spark")
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _texts(conf: Mapping[str, object]) -> dict[str, str]:
+    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in conf.items()}

@@ -1,7 +1,7 @@
 """The steps of a cluster as EMR tells of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,10 @@ IDS_AT_ONCE = 10
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """A step at one moment. `reason` is empty where EMR names none; `applications` are ids of YARN, where EMR knows."""
+    """A step at one moment. `reason` is empty where EMR names none; `applications` are ids of YARN, where EMR knows.
+
+    `config` is what runs, as HadoopStepConfig has it, and `action` what a failure does; {} and "" where EMR names none.
+    """
 
     id: str
     name: str
@@ -25,6 +28,8 @@ class StepState:
     log_file: str | None = None
     applications: tuple[str, ...] = ()
     strings: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    action: str = ""
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> "StepState":
@@ -44,6 +49,8 @@ class StepState:
             # Older models of the API do not have it.
             applications=tuple(found.get("AdditionalInfo", {}).get("ResourceManagerApplicationIds", ())),
             strings=(*config.get("Properties", {}).values(), *config.get("Args", ())),
+            config=config,
+            action=found.get("ActionOnFailure", ""),
         )
 
     @property

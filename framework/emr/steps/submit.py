@@ -1,15 +1,16 @@
 """Adding steps once: AddJobFlowSteps has no client token, so a call whose answer was lost is not simply made again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from framework import aws
 from framework.emr.api import ask
 from framework.emr.pace import Pace
+from framework.emr.steps.same import same_steps
 from framework.emr.steps.state import StepState, listed
 from framework.emr.steps.step import AddRequest, marker
-from framework.errors import AwsRefusedError, LostAnswerError, OtherStepsError, UnknownClusterError
+from framework.errors import AwsRefusedError, LostAnswerError, UnknownClusterError
 
 TRIES = 6
 # After a lost answer the steps may come to be listed a little later than the call was made.
@@ -25,12 +26,12 @@ def add(
 
     A throttled call was not done and is repeated. After a lost answer the steps are looked for by their markers, and
     the call is repeated only when they are not there; with `again` they are looked for before the first call, too.
-    Raises AwsRefusedError, LostAnswerError where it stays unknown whether they are there, and OtherStepsError where
-    those that are there are not the ones of the request.
+    Raises AwsRefusedError, LostAnswerError where it stays unknown whether they are there, and OtherStepsError or
+    OtherArgumentsError where those that are there are not the ones of the request.
     """
-    cluster, names = request["JobFlowId"], [step["Name"] for step in request["Steps"]]
-    if again and (found := find(emr, cluster, token, len(names), clock)):
-        return same_steps(found, names, cluster, token)
+    cluster, steps = request["JobFlowId"], request["Steps"]
+    if again and (found := find(emr, cluster, token, len(steps), clock)):
+        return same_steps(found, steps, cluster, token)
     wait = 2.0
     for left in reversed(range(TRIES)):
         try:
@@ -40,8 +41,8 @@ def add(
             if not lost and (not left or not aws.is_throttled(error.__cause__)):
                 raise
             if lost:
-                if found := look(emr, cluster, token, len(names), clock, pace, error.reason):
-                    return same_steps(found, names, cluster, token, lost=error.reason)
+                if found := look(emr, cluster, token, len(steps), clock, pace, error.reason):
+                    return same_steps(found, steps, cluster, token, lost=error.reason)
                 if not left:
                     raise LostAnswerError(cluster, token, error.reason) from error
         pace.pause(wait)
@@ -79,20 +80,3 @@ def find(emr: Any, cluster: str, token: str, count: int, clock: Callable[[], dat
         elif len(found) >= count:
             break
     return found
-
-
-def same_steps(
-    found: Mapping[int, StepState], names: Sequence[str], cluster: str, token: str, *, lost: str = ""
-) -> list[str]:
-    """Return the ids of a submission's steps in order, where they are the ones that are submitted.
-
-    Raises OtherStepsError where they are others, fewer or more; LostAnswerError where the answer was `lost` and not
-    all of them are listed yet.
-    """
-    steps = {number: found[number] for number in sorted(found)}
-    ids = [step.id for step in steps.values()]
-    if lost and len(ids) < len(names):
-        raise LostAnswerError(cluster, token, f"{lost}; {len(ids)} of {len(names)} steps are listed: {', '.join(ids)}")
-    if [(number, step.name) for number, step in steps.items()] != list(enumerate(names, start=1)):
-        raise OtherStepsError(cluster, token, {step.id: step.name for step in steps.values()}, names)
-    return ids

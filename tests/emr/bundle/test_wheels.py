@@ -18,7 +18,7 @@ from pathlib import Path
 from framework.emr.bundle import fresh, wheels
 into = Path(sys.argv[1])
 made = [wheels.lakegate(into).path, wheels.jobs(None, into).path]
-print(*made, fresh.differences(made, None))
+print(*made, dict(fresh.compare(made, None).found))
 """
 
 

@@ -371,6 +371,25 @@ def test_where_applications_did_not_start_the_log_of_that_is_read(bucket: Bucket
     assert "went well" not in said
 
 
+def test_the_first_error_of_setting_up_is_shown_before_what_it_has_led_to(bucket: Bucket) -> None:
+    message = f"On the master instance ({PRIMARY}), application provisioning failed"
+    emr = ended(bucket, "BOOTSTRAP_FAILURE", message, prefix="first-error")
+    begun = [f"/Stage[main]/File[{n}] (notice): created" for n in range(50)]
+    failed = "/Stage[main]/Package[spark]/ensure (err): change to 'present' failed: password=hunter2"
+    skipped = [f"/Stage[main]/File[{n}] (warning): Skipping because of failed dependencies" for n in range(500)]
+    place = f"node/{PRIMARY}/provision-node/apps-phase/0"
+    emr.put(f"{place}/a/puppet.log.gz", "\n".join(begun))
+    address = emr.put(f"{place}/b/puppet.log.gz", "\n".join([*begun, failed, *skipped, "Puppet (err): Failed"]))
+
+    said = emr.run("why", CLUSTER).out
+
+    assert f"{address}, around its first error of 2:\n     46  /Stage[main]/File[45] (notice): created\n" in said
+    assert "     51  /Stage[main]/Package[spark]/ensure (err): change to 'present' failed: password=****\n" in said
+    assert f"\nIt ends at line 552 with:\n  {skipped[486]}\n" in said
+    assert said.rstrip().endswith("  Puppet (err): Failed")
+    assert "hunter2" not in said
+
+
 def test_of_a_cluster_that_is_well_nothing_is_said(bucket: Bucket) -> None:
     said = ended(bucket, state="WAITING", message="Cluster ready to run steps.").run("why", CLUSTER)
     assert (said.code, "\nIt has not ended, and EMR names no failure.\n" in said.out) == (0, True)

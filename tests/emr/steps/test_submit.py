@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -5,10 +6,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError, NoCredentialsError, ReadTimeoutError
 
-from framework.config.steps import Bash
+from framework.arguments import pack
+from framework.config.steps import Bash, CustomJar, StepSettings
+from framework.emr.steps.same import _arguments
 from framework.emr.steps.step import AddRequest, add_request, chain
 from framework.emr.steps.submit import add
-from framework.errors import AwsRefusedError, LostAnswerError, OtherStepsError
+from framework.errors import AwsRefusedError, LostAnswerError, OtherArgumentsError, OtherStepsError
 from tests.emr.amazon import Amazon, refusal
 from tests.emr.things import NOW, Time, settings, step
 
@@ -19,7 +22,7 @@ THROTTLED = refusal("AddJobFlowSteps", "ThrottlingException")
 WORKS = [Bash(kind="bash", name="a", command="x"), Bash(kind="bash", name="b", command="y")]
 
 
-def request(token: str = "abc", works: Sequence[Bash] = WORKS) -> AddRequest:
+def request(token: str = "abc", works: Sequence[StepSettings] = WORKS) -> AddRequest:
     return add_request("j-1", chain(works, settings(), None, on_failure="continue", token=token), settings().emr)
 
 
@@ -38,8 +41,10 @@ class Steps:
         for number, each in enumerate(asked["Steps"], start=first):
             jar = each["HadoopJarStep"]
             properties = {pair["Key"]: pair["Value"] for pair in jar["Properties"]}
-            config = {"Args": jar["Args"], "Properties": properties}
-            self.added.insert(0, step(number, "PENDING", Config=config, Name=each["Name"]))
+            config = {name: jar[name] for name in ("Jar", "Args", "MainClass") if name in jar}
+            config["Properties"] = properties
+            told = {"Name": each["Name"], "ActionOnFailure": each["ActionOnFailure"], "Config": config}
+            self.added.insert(0, step(number, "PENDING", **told))
         lost, self.lose = self.lose, None
         return lost or {"StepIds": [f"s-{number}" for number in range(first, len(self.added))]}
 
@@ -142,6 +147,74 @@ def test_an_id_whose_steps_are_others_than_those_submitted_is_refused_with_what_
         add(steps.emr, request(works=works), "abc", clock=lambda: NOW, pace=Time().pace, again=True)
     assert refused.value.found == ("s-1", "s-2")
     assert len(steps.emr.asked("add_job_flow_steps")) == 1
+
+
+JAR = CustomJar(kind="jar", name="j", jar="s3://b/x.jar", main_class="M", args=("a", "b", "c"), properties={"p": "1"})
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"args": ("a", "B", "c")}, "an argument was 'b', and is now 'B'"),
+        ({"args": ("a", "b")}, "arguments were 'c', and are now none"),
+        ({"args": ("a", "b", "--much", "c")}, "arguments were none, and are now '--much'"),
+        ({"jar": "s3://b/y.jar"}, "the jar was 's3://b/x.jar', and is now 's3://b/y.jar'"),
+        ({"main_class": "N"}, "the main class was 'M', and is now 'N'"),
+        ({"main_class": None}, "the main class was 'M', and is now none"),
+        ({"properties": {"p": "2"}}, "property p was '1', and is now '2'"),
+        ({"args": ("x" * 90 + "1", "b", "c")}, f"an argument was 'a', and is now '{'x' * 80}...'"),
+    ],
+)
+def test_an_id_whose_steps_do_something_else_is_refused_with_what_differs(other: dict[str, Any], said: str) -> None:
+    steps = Steps()
+    add(steps.emr, request(works=[JAR, JAR]), "abc", clock=lambda: NOW, pace=Time().pace)
+    changed = request(works=[JAR, JAR.model_copy(update=other)])
+    with pytest.raises(OtherArgumentsError) as refused:
+        add(steps.emr, changed, "abc", clock=lambda: NOW, pace=Time().pace, again=True)
+    assert refused.value.differences == {"s-2 (j)": (said,)}
+    assert said in str(refused.value)
+    assert len(steps.emr.asked("add_job_flow_steps")) == 1
+
+
+def test_another_action_on_failure_is_another_submission() -> None:
+    steps = Steps()
+    submit(steps.emr, Time())
+    for each in steps.added[:2]:
+        each["ActionOnFailure"] = "TERMINATE_JOB_FLOW"
+    with pytest.raises(OtherArgumentsError, match="on failure was 'TERMINATE_CLUSTER', and is now 'CONTINUE'"):
+        submit(steps.emr, Time(), again=True)
+    chained = chain(WORKS, settings(), None, on_failure="terminate", token="abc")
+    asked = add_request("j-1", chained, settings().emr)
+    assert add(steps.emr, asked, "abc", clock=lambda: NOW, pace=Time().pace, again=True) == ["s-1", "s-2"]
+
+
+def test_a_packed_argument_is_shown_as_it_was_typed() -> None:
+    def call(text: str) -> AddRequest:
+        return request(works=[JAR.model_copy(update={"args": tuple(pack([text]))})])
+
+    steps = Steps()
+    add(steps.emr, call("--note={1}"), "abc", clock=lambda: NOW, pace=Time().pace)
+    for typed, shown in (("--note={2}", "'--note={2}'"), ("--packed=abc", "'--packed=abc'")):
+        with pytest.raises(OtherArgumentsError, match=re.escape(f"was '--note={{1}}', and is now {shown}")):
+            add(steps.emr, call(typed), "abc", clock=lambda: NOW, pace=Time().pace, again=True)
+    assert list(_arguments(["--packed=abc"], ["--packed=WzFd"])) == [
+        "an argument was '--packed=abc', and is now '--packed=WzFd'"
+    ]
+
+
+def test_of_long_arguments_the_part_is_shown_where_they_differ() -> None:
+    folder = "s3://artifacts/" + "x" * 200
+    (said,) = _arguments([f"{folder}/1{'y' * 200}"], [f"{folder}/2{'y' * 200}"])
+    assert said == f"an argument was '...{'x' * 19}/1{'y' * 59}...', and is now '...{'x' * 19}/2{'y' * 59}...'"
+
+
+def test_after_a_lost_answer_the_steps_of_this_call_are_not_compared() -> None:
+    steps = Steps(lose=TIMEOUT)
+    told = steps.listed
+    steps.emr.answers["list_steps"] = lambda **_: {
+        "Steps": [each | {"Config": each["Config"] | {"Jar": "as EMR writes it"}} for each in told()["Steps"]]
+    }
+    assert submit(steps.emr, Time()) == ["s-1", "s-2"]
 
 
 def test_a_part_of_what_was_submitted_is_no_success() -> None:
