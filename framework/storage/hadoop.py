@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -43,6 +44,15 @@ class HadoopStorage:
         """Remove a file that may be there."""
         system, there = self._at(path)
         system.delete(there, False)
+
+    def delete_begun(self, folder: str) -> None:
+        """Remove a folder, which the file system refuses where anything is in it."""
+        system, there = self._at(folder)
+        for found in system.listStatus(there) if system.exists(there) else []:
+            if found.getPath().getName().startswith("."):
+                system.delete(found.getPath(), False)
+        with suppress(Py4JJavaError):
+            system.delete(there, False)
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder."""
@@ -90,10 +100,14 @@ class HadoopStorage:
                 stream.write(bytearray(text.encode()))
             finally:
                 stream.close()
-            fs.FileContext.getFileContext(there.toUri(), system.getConf()).rename(draft, there, options)
+            renamer = fs.FileContext.getFileContext(there.toUri(), system.getConf())
         except Py4JJavaError as error:
+            raise _failed(path, error) from None
+        try:
+            renamer.rename(draft, there, options)
+        except Py4JJavaError as error:
+            system.delete(draft, False)
             if "FileAlreadyExists" in error.java_exception.getClass().getName():
-                system.delete(draft, False)
                 return False
             raise _failed(path, error) from None
         return True

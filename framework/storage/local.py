@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from framework.batch import FilePin
@@ -51,6 +52,14 @@ class LocalStorage:
     def delete(self, path: str) -> None:
         """Remove a file that may be there."""
         Path(plain(path)).unlink(missing_ok=True)
+
+    def delete_begun(self, folder: str) -> None:
+        """Remove a folder, which the system refuses where anything is in it."""
+        there = Path(plain(folder))
+        for draft in there.glob(".*"):
+            draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            there.rmdir()
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder."""

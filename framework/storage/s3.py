@@ -47,6 +47,11 @@ class S3Storage:
         """Remove an object that may be there."""
         self._asked(path, lambda at: self._client.delete_object(**at))
 
+    def delete_begun(self, folder: str) -> None:
+        """Remove what stands for a folder: with S3A a key that ends in a slash, with EMRFS one in `_$folder$`."""
+        for marker in (f"{folder.rstrip('/')}/", f"{folder.rstrip('/')}_$folder$"):
+            self.delete(marker)
+
     def names(self, folder: str) -> list[str]:
         """Return the last part of each key directly below a prefix."""
         bucket, prefix = _place(folder.rstrip("/") + "/")

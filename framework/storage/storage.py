@@ -29,6 +29,12 @@ class Storage(Protocol):
     def delete(self, path: str) -> None:
         """Remove a file that may be there."""
 
+    def delete_begun(self, folder: str) -> None:
+        """Remove a folder in which nothing was finished: it is empty, or has drafts, whose names begin with a dot.
+
+        One that holds anything else stays as it is, but for its drafts; so what another writer has finished does.
+        """
+
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder, sorted, without hidden ones; none where there is no folder."""
 

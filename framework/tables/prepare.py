@@ -86,6 +86,9 @@ def prepared(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
 
 
 def _create(lake: Lake, table: Table, columns: StructType) -> None:
+    # Delta takes any folder that holds something for a table, also the log of a process that was killed before the
+    # first commit, and then makes none.
+    lake.storage.delete_begun(f"{lake.path(table.name)}/_delta_log")
     builder = DeltaTable.createIfNotExists(lake.spark).location(lake.path(table.name))
     generated = generated_columns(table.model) if table.model else {}
     for field in columns.fields:

@@ -125,8 +125,8 @@ def points(place: Place) -> list[str]:
 
 
 def tables(lake: Path) -> dict[str, DeltaTable]:
-    """Return the tables of a lake but the run log, by their names."""
-    found = (log.parent for log in sorted(lake.glob("*/*/_delta_log")))
+    """Return the tables of a lake but the run log, by their names; one that has no commit yet is none."""
+    found = (log.parent for log in sorted(lake.glob("*/*/_delta_log")) if any(log.glob("*.json")))
     return {f"{at.parent.name}.{at.name}": DeltaTable(str(at)) for at in found if not at.name.startswith("runs_")}
 
 

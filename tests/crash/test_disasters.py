@@ -185,6 +185,20 @@ def test_a_disk_that_is_full_when_the_plan_is_written(after_two: Scene, undistur
     assert _by_name(after_two.rows()) == undisturbed
 
 
+@pytest.mark.parametrize("left", [[], [f".{0:020}.json.3f1d.tmp", f".{0:020}.json.3f1d.tmp.crc"]], ids=["log", "draft"])
+def test_a_table_of_which_only_the_folder_was_made(left: list[str], scene: Scene, undisturbed: dict[str, Rows]) -> None:
+    for table in ("bronze/orders", "silver/orders", "gold/totals", "_lakegate/runs_orders"):
+        log = scene.place.lake / table / "_delta_log"
+        log.mkdir(parents=True)
+        for name in left:
+            (log / name).write_text('{"commitInfo":{"time')
+    two_files(scene.place)
+    scene.run()
+    one_more(scene.place)
+    scene.run()
+    assert _by_name(scene.rows()) == undisturbed
+
+
 # -- the clock --------------------------------------------------------------------------------------------------------
 
 

@@ -64,6 +64,15 @@ def test_a_run_that_was_killed_after_its_first_load_is_finished_by_the_next(buck
     assert _tables(bucket) == ([(1, "Oslo"), (2, "Bonn"), (3, "Lima")],) * 2
 
 
+def test_a_table_of_which_only_the_folder_was_made_is_made(bucket: Bucket, there: Executor) -> None:
+    for table in ("bronze/cities", "silver/cities", "_lakegate/runs_cities"):
+        bucket.put(f"lake/{table}/_delta_log/")
+
+    assert there.submit(acts.take_in).result() == Ran((DONE,))
+
+    assert _tables(bucket) == ([(1, "Oslo"), (2, "Bonn")],) * 2
+
+
 def test_each_load_holds_the_lease_of_its_table_while_it_commits(bucket: Bucket, there: Executor) -> None:
     assert there.submit(acts.leases_at_commits).result() == [
         ("before commit cities/bronze.cities", True, False),

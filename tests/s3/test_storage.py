@@ -131,6 +131,13 @@ def test_an_object_is_read_replaced_and_deleted(bucket: Bucket, s3: S3Storage) -
     assert s3.stat(path) is None
 
 
+def test_what_stands_for_a_folder_goes_and_what_is_in_it_stays(bucket: Bucket, s3: S3Storage) -> None:
+    for key in ("_log/", "_log_$folder$", "_log/0.json", "_logs/"):
+        bucket.put(f"begun/{key}")
+    s3.delete_begun(f"s3://{bucket.name}/begun/_log")
+    assert bucket.keys("begun/") == ["begun/_log/0.json", "begun/_logs/"]
+
+
 def test_a_pin_tells_an_object_from_another_of_the_same_size_and_second(bucket: Bucket, s3: S3Storage) -> None:
     etag = bucket.put("pins/a", "one")
     pin = s3.stat(f"s3://{bucket.name}/pins/a")

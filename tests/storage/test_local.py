@@ -128,6 +128,19 @@ def test_a_write_that_fails_leaves_nothing(disk: Storage, tmp_path: Path, write:
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["full"]
 
 
+def test_a_folder_in_which_nothing_was_finished_goes_and_another_stays(disk: Storage, tmp_path: Path) -> None:
+    empty, begun, done = tmp_path / "empty", tmp_path / "begun", tmp_path / "done"
+    for folder in (empty, begun, done):
+        folder.mkdir()
+    for draft in (begun / ".1.json", begun / ".1.json.crc", done / ".2.json"):
+        draft.write_text("draft")
+    (done / "1.json").write_text("finished")
+    for folder in (empty, begun, done, tmp_path / "nowhere"):
+        disk.delete_begun(str(folder))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["done"]
+    assert [path.name for path in done.iterdir()] == ["1.json"]
+
+
 def test_what_is_no_text_is_a_storage_error(disk: Storage, tmp_path: Path) -> None:
     (tmp_path / "picture").write_bytes(b"\xff\xd8")
     with pytest.raises(StorageError) as caught:
