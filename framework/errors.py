@@ -797,7 +797,14 @@ class UnknownReleaseError(EmrError, LookupError):
 
     def __init__(self, label: str, known: Sequence[str]) -> None:
         self.label, self.known = label, tuple(known)
-        super().__init__(f"No EMR release that brings Delta Lake is called {label!r}. {alternatives(label, known)}")
+        typed = label.rpartition("-")[2]
+        # By its number first: `emr-8.2` is more like emr-7.2.0, and means emr-spark-8.2.0.
+        near = [each for each in known if f"{each.rpartition('-')[2]}.".startswith(f"{typed}.")]
+        close = near or get_close_matches(label, known, n=1)
+        meant = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(
+            f"No EMR release that brings Delta Lake is called {label!r}.{meant} `lakegate releases --all` lists them."
+        )
 
 
 class ReleaseMismatchError(EmrError, ValueError):

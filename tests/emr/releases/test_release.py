@@ -153,6 +153,26 @@ def test_the_pythons_of_a_release_and_pyspark_s_default(label: str, pythons: tup
     assert (release(label).pythons, release(label).default_python) == (pythons, default)
 
 
-def test_a_label_that_is_none_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UnknownReleaseError, match=r"'emr-spark-8\.2\.0'.*Did you mean 'emr-7\.14\.0'"):
-        release("emr-7.14")
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("emr-7.14", "emr-7.14.0"),
+        ("emr-7.1", "emr-7.1.0"),
+        ("emr-8.2.0", "emr-spark-8.2.0"),
+        ("8.2", "emr-spark-8.2.0"),
+        ("emr-spark-8", "emr-spark-8.2.0"),
+        ("emr-spark-8.3.0", "emr-spark-8.2.0"),
+        ("emr-sparc-8.1.0", "emr-spark-8.1.0"),
+    ],
+)
+def test_a_label_that_is_none_is_refused_with_the_one_that_was_meant(typed: str, meant: str) -> None:
+    with pytest.raises(UnknownReleaseError, match=f"'{typed}'.* Did you mean '{meant}'.*`lakegate releases --all`"):
+        release(typed)
+
+
+def test_what_is_like_no_label_is_refused_with_where_they_are_listed() -> None:
+    with pytest.raises(UnknownReleaseError) as refused:
+        release("latest")
+    assert str(refused.value) == (
+        "No EMR release that brings Delta Lake is called 'latest'. `lakegate releases --all` lists them."
+    )
