@@ -916,11 +916,11 @@ class UnfitDependencyError(EmrError, ValueError):
 class BundleMissingError(EmrError, FileNotFoundError):
     """No bundle was built for these nodes."""
 
-    def __init__(self, manifest: str, folder: str) -> None:
-        self.manifest, self.folder = manifest, folder
+    def __init__(self, manifest: str, folder: str, options: str) -> None:
+        self.manifest, self.folder, self.options = manifest, folder, options
         super().__init__(
-            f"There is no {manifest} in {folder}. Run `lakegate package` first, for the release, CPU and Python that "
-            "jobs are submitted to."
+            f"There is no {manifest} in {folder}. Run `lakegate package {options}` first: it builds what jobs need on "
+            "the nodes that the settings name."
         )
 
 

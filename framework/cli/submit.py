@@ -206,10 +206,12 @@ def _bundle(here: project.Project, settings: "Settings", jobs: "Sequence[SparkJo
     """Return the bundle for the cluster, after comparing it with the project: the cluster has nothing else."""
     from framework.emr.bundle.fresh import require_fresh
     from framework.emr.bundle.manifest import find_bundle
+    from framework.emr.releases.release import release
     from framework.emr.steps.reach import require_cluster_settings
 
     _require_own_conf(here)
     require_cluster_settings(settings)
+    release(settings.emr.release)  # of one that there is not, a bundle is missing too
     found: Bundle = find_bundle(Path("dist"), settings.emr.release, settings.emr.architecture, settings.emr.python)
     needed = [f"jobs/{job.name}.py" for job in jobs]
     require_fresh(found, here.root, [*needed, f"conf/{settings.environment}.toml"])

@@ -39,6 +39,7 @@ from framework.errors import (
     StepTimeoutError,
     TransientClusterError,
     UnknownParameterError,
+    UnknownReleaseError,
     UnknownWorkError,
 )
 from tests.command import ROOT, Said, lakegate, project
@@ -408,9 +409,15 @@ def test_the_end_of_a_release_s_support_is_said(submit: Submit, monkeypatch: pyt
 
 
 def test_a_job_whose_bundle_is_not_built_is_refused_with_the_way_out(submit: Submit) -> None:
-    said = submit("orders", "--dry-run", "--set", "emr.release=emr-7.13.0")
+    said = submit("orders", "--dry-run", "--set", "emr.release=emr-7.13.0", "--set", "emr.architecture=x86_64")
     assert (said.code, type(said.error)) == (1, BundleMissingError)
-    assert "lakegate package" in said.err
+    assert "`lakegate package --release emr-7.13.0 --arch x86_64 --set emr.python=3.11`" in said.err
+
+
+def test_a_release_that_there_is_not_is_said_before_its_bundle_is_looked_for(submit: Submit) -> None:
+    said = submit("orders", "--dry-run", "--set", "emr.release=emr-7.13")
+    assert (said.code, type(said.error)) == (1, UnknownReleaseError)
+    assert "Did you mean 'emr-7.13.0'?" in said.err
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,8 @@ def read(dist: Path, release: str, architecture: Architecture, python: str) -> M
     except IsADirectoryError:
         raise BundleDamagedError(str(path), "it is a folder") from None
     except (FileNotFoundError, NotADirectoryError):
-        raise BundleMissingError(path.name, str(dist)) from None
+        options = f"--release {release} --arch {architecture} --set emr.python={python}"
+        raise BundleMissingError(path.name, str(dist), options) from None
     except ValidationError:
         raise BundleDamagedError(str(path), "it is no manifest of this version of Lakegate") from None
     if (found.release, found.architecture, found.python) != (release, architecture, python):
