@@ -1,4 +1,5 @@
 import os
+import re
 import traceback
 from pathlib import Path
 
@@ -201,6 +202,21 @@ def test_a_flag_that_does_not_fit_is_refused(conf: Path, override: str, setting:
     assert _refused(conf, override) == setting
 
 
+@pytest.mark.parametrize(
+    ("override", "shape"),
+    [
+        ("emr.artifacts=bucket/folder", "s3://BUCKET/FOLDER"),
+        ("emr.cluster.log_uri=s3://", "s3://BUCKET/FOLDER"),
+        ("emr.step_log_uri=s3:/b", "s3://BUCKET/FOLDER"),
+        ("emr.runtime_role=etl", "arn:aws:..."),
+        ("emr.cluster_id=nightly", "j-..."),
+    ],
+)
+def test_what_is_written_in_another_shape_is_refused_with_the_right_one(conf: Path, override: str, shape: str) -> None:
+    with pytest.raises(SettingError, match=re.escape(f"write it as {shape} (the pattern is ^")):
+        load("dev", [override], conf)
+
+
 def test_flags_that_contradict_each_other_are_refused(conf: Path) -> None:
     assert _refused(conf, "lake=x", "lake.root=y") == "lake.root"
 
@@ -309,9 +325,10 @@ def test_each_step_is_of_its_kind(conf: Path) -> None:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ('name = "a"', "Unable to extract tag"),
-        ('name = "a"\nkind = "pig"', "'hive-script', 'hadoop-streaming'"),
-        ('name = "a"\nkind = "bash"', "emr.steps.0.bash.command.*Field required"),
+        ('name = "a"', "'emr.steps.0'.*: it has no kind"),
+        ('name = "a"\nkind = "pig"', "'emr.steps.0'.*: no kind is called 'pig'. There is: 'bash', 'flink',"),
+        ('name = "a"\nkind = "hive_script"', r"Did you mean 'hive-script'\?"),
+        ('name = "a"\nkind = "bash"', "'emr.steps.0.bash.command'.*: it is missing"),
         ('name = ""\nkind = "bash"\ncommand = "x"', "at least 1 character"),
         ('name = "a"\nkind = "bash"\ncomand = "x"\ncommand = "x"', "There is: 'args', 'command', 'kind', 'name'"),
         ('name = "a"\nkind = "flink"\njarr = "x"\njar = "x"', r"Did you mean 'jar'\?"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,6 +34,9 @@ HOST = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 PORT = r"\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]"
 ADDRESS = re.compile(rf"https?://([^@/\s]*@)?({HOST}(\.{HOST})*|\[[0-9a-fA-F:]+\])(:({PORT}))?(/\S*)?")
 CONFS = ("spark.conf.", "emr.conf.")
+QUOTE = "'"
+# What is meant by a pattern, by how it begins.
+SHAPES = {"^s3:": "s3://BUCKET/FOLDER", "^arn:": "arn:aws:...", "^j-": "j-..."}
 
 
 class LakeSettings(Section):
@@ -260,11 +264,28 @@ def _refuse_unknown_variables(variables: Mapping[str, str]) -> None:
 
 
 def _refused(error: ValidationError, origin: str) -> SettingError:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         return SettingError(".".join(path), f"it is unknown. {alternatives(path[-1], _known(path[:-1]))}", origin)
-    return SettingError(".".join(path), first["msg"].removeprefix("Value error, "), origin)
+    return SettingError(".".join(path), _reason(first), origin)
+
+
+def _reason(error: ErrorDetails) -> str:
+    """Say what is wrong with a setting, where pydantic's own words speak of the code that reads it."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return "it is missing"
+        case "union_tag_not_found":
+            return f"it has no {context['discriminator'].strip(QUOTE)}"
+        case "union_tag_invalid":
+            known = [each.strip(QUOTE) for each in context["expected_tags"].split(", ")]
+            tag = context["tag"]
+            return f"no {context['discriminator'].strip(QUOTE)} is called {tag!r}. {alternatives(tag, known)}"
+        case "string_pattern_mismatch" if shape := SHAPES.get(context["pattern"].partition("/")[0].partition("[")[0]):
+            return f"write it as {shape} (the pattern is {context['pattern']})"
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _known(path: Sequence[str]) -> Sequence[str]:
