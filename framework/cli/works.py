@@ -74,7 +74,9 @@ def _parameters(names: Sequence[str], given: Mapping[str, str], param: Sequence[
         key, equals, value = each.partition("=")
         job, dot, parameter = key.partition(".")
         if not equals or not dot:
-            raise ChainParameterError("--param", "it is written JOB.NAME=VALUE")
+            # Without a = it may be the value alone, and a secret.
+            typed = f"--param {key}" if equals else "--param"
+            raise ChainParameterError(typed, "it has no value" if dot else "it names no job")
         if job not in names:
             raise ChainParameterError(f"--param {key}", f"{job!r} is not submitted")
         found.setdefault(job, {})[parameter.replace("-", "_")] = value

@@ -361,6 +361,18 @@ def test_parameters_are_checked_before_anything_is_done(submit: Submit, argument
     assert (said.code, type(said.error)) == (2, error)
 
 
+@pytest.mark.parametrize(
+    ("param", "said"),
+    [
+        ("min_amount=1", "--param min_amount is refused: it names no job. In a chain, say --param JOB.NAME=VALUE."),
+        ("orders.min_amount", "--param is refused: it has no value."),
+        ("hunter2", "--param is refused: it names no job."),
+    ],
+)
+def test_what_a_parameter_of_a_chain_lacks_is_said(submit: Submit, param: str, said: str) -> None:
+    assert said in submit("orders", "--param", param, "--dry-run").err
+
+
 def test_without_pyspark_parameters_are_passed_on_and_said_to_be_unchecked(
     submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
