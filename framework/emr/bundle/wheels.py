@@ -56,8 +56,13 @@ def jobs(root: Path | None, into: Path) -> Wheel:
     if root is None:
         return _require(_repack(packages_distributions().get("jobs", ["jobs"])[0], into), "jobs")
     source = source_of_jobs(root)
-    if not (source / "pyproject.toml").is_file():
+    file = source / "pyproject.toml"
+    if not file.is_file():
         raise WheelError("jobs", f"there is no pyproject.toml in {source}; see what `lakegate init DIR` makes")
+    try:
+        tomllib.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise WheelError("jobs", f"{file} is not TOML: {error}") from None
     return _require(_build(source, into), "jobs")
 
 
@@ -152,11 +157,11 @@ def _project_name(source: Path) -> str | None:
 
 
 def _has_backend(source: Path) -> bool:
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     declared = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))
-    needed = [Requirement(text) for text in declared.get("build-system", {}).get("requires", ["setuptools"])]
     try:
+        needed = [Requirement(text) for text in declared.get("build-system", {}).get("requires", ["setuptools"])]
         return all(need.specifier.contains(version(need.name), prereleases=True) for need in needed)
-    except PackageNotFoundError:
+    except (PackageNotFoundError, InvalidRequirement):  # of the latter uv says what is wrong
         return False

@@ -97,6 +97,19 @@ def test_a_project_without_a_pyproject_is_shown_the_way(tmp_path: Path) -> None:
         wheels.jobs(tmp_path, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[project", "pyproject.toml is not TOML: Expected"),
+        ('[build-system]\nrequires = ["hatchling=>1"]\n[project]\nname = "shop"\nversion = "1"\n', "hatchling=>1"),
+    ],
+)
+def test_a_pyproject_that_cannot_be_read_is_said(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(WheelError, match=reason):
+        wheels.jobs(tmp_path, tmp_path)
+
+
 def test_native_code_among_the_jobs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "fast.py").write_text("")
