@@ -916,33 +916,33 @@ class UnfitDependencyError(EmrError, ValueError):
 class BundleMissingError(EmrError, FileNotFoundError):
     """No bundle was built for these nodes."""
 
-    def __init__(self, manifest: str, folder: str, options: str) -> None:
-        self.manifest, self.folder, self.options = manifest, folder, options
+    def __init__(self, manifest: str, folder: str, command: str) -> None:
+        self.manifest, self.folder, self.command = manifest, folder, command
         super().__init__(
-            f"There is no {manifest} in {folder}. Run `lakegate package {options}` first: it builds what jobs need on "
-            "the nodes that the settings name."
+            f"There is no {manifest} in {folder}. Run `{command}` first: it builds what jobs need on the nodes that "
+            "the settings name."
         )
 
 
 class BundleDamagedError(EmrError, ValueError):
     """A file of a bundle is not the one that was built."""
 
-    def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(f"{path} cannot be sent: {reason}. Run `lakegate package` again.")
+    def __init__(self, path: str, reason: str, command: str) -> None:
+        self.path, self.reason, self.command = path, reason, command
+        super().__init__(f"{path} cannot be sent: {reason}. Run `{command}` again.")
 
 
 class StaleBundleError(EmrError, ValueError):
     """A bundle is not of the project as it is now."""
 
-    def __init__(self, files: Mapping[str, str], left_out: Sequence[str] = ()) -> None:
-        self.files, self.left_out = dict(files), tuple(left_out)
+    def __init__(self, files: Mapping[str, str], left_out: Sequence[str], command: str) -> None:
+        self.files, self.left_out, self.command = dict(files), tuple(left_out), command
         named = [f"{name} ({how})" for name, how in list(files.items())[:3]]
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
         reason = f" The wheel's build leaves out {', '.join(left_out)}: see pyproject.toml." if left_out else ""
         super().__init__(
             f"The bundle in dist/ is not of this project as it is now: {', '.join(named)}{more}. The cluster would run "
-            f"what was packaged. Run `lakegate package` again.{reason}"
+            f"what was packaged. Run `{command}` again.{reason}"
         )
 
 

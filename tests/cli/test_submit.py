@@ -533,7 +533,7 @@ def test_a_bundle_of_the_project_as_it_was_is_not_sent(packaged: Path, submit: S
     said = submit("orders", "--dry-run", packaged=False)
     assert (said.code, type(said.error)) == (1, StaleBundleError)
     assert f"now: {name} ({how}). The" in said.err
-    assert "Run `lakegate package` again" in said.err
+    assert "Run `lakegate package --release emr-7.14.0 --arch aarch64 --set emr.python=3.11` again." in said.err
     assert submit("hello", "--dry-run", packaged=False).code == 0  # nothing of ours runs there
 
 

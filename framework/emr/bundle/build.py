@@ -91,7 +91,7 @@ def _reused(dist: Path, platform: Platform, inputs: str) -> tuple[Path, tuple[Pa
     """Return the dependencies of the last bundle for this platform, if they were made from the same and are whole."""
     try:
         said = manifest.read(dist, platform.release, platform.architecture, platform.python)
-        path = said.dependencies.verified(dist).path
+        path = said.dependencies.verified(dist, said.command).path
     except (BundleMissingError, BundleDamagedError):
         return None
     return (path, said.packages) if said.inputs == inputs else None

@@ -39,7 +39,7 @@ def require_fresh(bundle: Bundle, root: Path | None, needed: Iterable[str]) -> N
     stale |= redeclared(said.declared, declared(root), root) | reinstalled(said.packages, root)
     if stale:
         first = {name: stale[name] for name in needed if name in stale}
-        raise StaleBundleError(first | dict(sorted(stale.items())), left_out)
+        raise StaleBundleError(first | dict(sorted(stale.items())), left_out, said.command)
 
 
 def compare(wheels: Iterable[Path], root: Path | None) -> Compared:

@@ -15,6 +15,11 @@ def file_name(release: str, architecture: Architecture, python: str) -> str:
     return f"bundle-{release}-{architecture}-py{python}.json"
 
 
+def package_command(release: str, architecture: Architecture, python: str) -> str:
+    """Return the command that builds a bundle for these nodes, whatever the settings of the shell's environment say."""
+    return f"lakegate package --release {release} --arch {architecture} --set emr.python={python}"
+
+
 def put(made: Path, place: Path) -> None:
     """Put a file that was made in its place. Raises FileExistsRefusedError where a folder is there."""
     try:
@@ -36,14 +41,14 @@ class Entry(Section):
         artifact = Artifact.of(path)
         return cls(file=path.name, sha256=artifact.sha256, size=artifact.size)
 
-    def verified(self, folder: Path) -> Artifact:
-        """Return the file as an artifact. Raises BundleDamagedError where it is gone or has changed."""
+    def verified(self, folder: Path, command: str) -> Artifact:
+        """Return the file as an artifact. Raises BundleDamagedError; `command` builds it again."""
         path = folder / self.file
         if not path.is_file():
-            raise BundleDamagedError(str(path), "it is gone")
+            raise BundleDamagedError(str(path), "it is gone", command)
         artifact = Artifact.of(path)
         if artifact.sha256 != self.sha256:
-            raise BundleDamagedError(str(path), "it has changed since the bundle was built")
+            raise BundleDamagedError(str(path), "it has changed since the bundle was built", command)
         return artifact
 
 
@@ -87,6 +92,11 @@ class Manifest(Section):
     declared: dict[str, str]
     apart: dict[str, Apart] = Field(default_factory=dict)
 
+    @property
+    def command(self) -> str:
+        """Return the command that builds it again."""
+        return package_command(self.release, self.architecture, self.python)
+
     def write(self, dist: Path) -> None:
         """Write it; a reader finds the old one or the new one."""
         path = dist / file_name(self.release, self.architecture, self.python)
@@ -97,18 +107,17 @@ class Manifest(Section):
 
 def read(dist: Path, release: str, architecture: Architecture, python: str) -> Manifest:
     """Return the manifest of the bundle for these nodes. Raises BundleMissingError, BundleDamagedError."""
-    path = dist / file_name(release, architecture, python)
+    path, command = dist / file_name(release, architecture, python), package_command(release, architecture, python)
     try:
         found = Manifest.model_validate_json(path.read_bytes())
     except IsADirectoryError:
-        raise BundleDamagedError(str(path), "it is a folder") from None
+        raise BundleDamagedError(str(path), "it is a folder", command) from None
     except (FileNotFoundError, NotADirectoryError):
-        options = f"--release {release} --arch {architecture} --set emr.python={python}"
-        raise BundleMissingError(path.name, str(dist), options) from None
+        raise BundleMissingError(path.name, str(dist), command) from None
     except ValidationError:
-        raise BundleDamagedError(str(path), "it is no manifest of this version of Lakegate") from None
+        raise BundleDamagedError(str(path), "it is no manifest of this version of Lakegate", command) from None
     if (found.release, found.architecture, found.python) != (release, architecture, python):
-        raise BundleDamagedError(str(path), "it is of another release, CPU or Python than its name says")
+        raise BundleDamagedError(str(path), "it is of another release, CPU or Python than its name says", command)
     return found
 
 
@@ -123,8 +132,8 @@ def find_bundle(dist: Path, release: str, architecture: Architecture, python: st
         release=release,
         architecture=architecture,
         python=python,
-        entrypoint=found.entrypoint.verified(dist),
-        wheels=tuple(wheel.verified(dist) for wheel in found.wheels),
-        dependencies=found.dependencies.verified(dist),
+        entrypoint=found.entrypoint.verified(dist, found.command),
+        wheels=tuple(wheel.verified(dist, found.command) for wheel in found.wheels),
+        dependencies=found.dependencies.verified(dist, found.command),
         manifest=Artifact.of(dist / file_name(release, architecture, python)),
     )

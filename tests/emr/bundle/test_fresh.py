@@ -224,7 +224,7 @@ def test_dependencies_that_changed_since_are_noticed_and_packaging_again_mends_i
     assert "now: dependencies in pyproject.toml (changed), requirements/runtime.txt (changed). The" in str(
         refused.value
     )
-    assert "Run `lakegate package` again." in str(refused.value)
+    assert "Run `lakegate package --release emr-spark-8.2.0 " in str(refused.value)
     assert stale(packaged(shop), shop) == {}
 
 
