@@ -7,7 +7,7 @@ from zipfile import ZipFile
 import pytest
 
 from framework.errors import FileExistsRefusedError
-from tests.command import files_of, fresh, lakegate, project, rows_at
+from tests.command import ROOT, files_of, fresh, lakegate, project, rows_at
 
 MADE = {
     ".gitignore",
@@ -38,6 +38,10 @@ def test_a_project_is_made(tmp_path: Path) -> None:
 def test_a_folder_that_is_empty_is_filled(tmp_path: Path) -> None:
     assert lakegate(tmp_path, "init", ".").code == 0
     assert set(files_of(tmp_path)) == MADE
+
+
+def test_its_environment_of_a_cluster_is_the_sample_of_this_repository(shop: Path) -> None:
+    assert (shop / "conf" / "prod.toml").read_text() == (ROOT / "conf" / "prod.toml").read_text()
 
 
 def test_its_distribution_has_a_name_that_python_allows_and_needs_this_lakegate(shop: Path) -> None:
