@@ -53,17 +53,18 @@ class Lake:
     def delta_log(self, name: str) -> Any:
         """Return the table's transaction log, as Delta's own JVM object; it is empty where there is no table."""
         # A Python-side reader of the log would be a second opinion on what is committed. Delta's is the only one.
-        jvm: Any = self.spark._jvm
-        return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))
+        # Its whole name at once: each part of `jvm.org.apache...` asks the JVM what it is.
+        log: Any = getattr(self.spark._jvm, "org.apache.spark.sql.delta.DeltaLog")
+        return log.forTable(self.spark._jsparkSession, self.path(name))
 
     def snapshot(self, name: str) -> Any:
         """Return the table's newest snapshot, as Delta's own JVM object; its version is -1 where there is no table."""
-        option = self.spark._jvm.scala.Option  # type: ignore[union-attr]
-        return self.delta_log(name).update(False, option.empty(), option.empty())
+        none = getattr(self.spark._jvm, "scala.Option").empty()
+        return self.delta_log(name).update(False, none, none)
 
     def exists(self, name: str) -> bool:
         """Say whether the table has been created."""
-        return int(self.snapshot(name).version()) >= 0
+        return is_made(self.snapshot(name))
 
     def file_system(self, path: str) -> tuple[Any, Any]:
         """Return Hadoop's file system of a path, and the path for it: local, HDFS and S3 alike."""
@@ -79,6 +80,11 @@ class Lake:
             self.storage.delete(probe)
         except StorageError as error:
             raise LakeNotWritableError(self.root, error.reason) from None
+
+
+def is_made(snapshot: Any) -> bool:
+    """Say whether a snapshot is of a table that has been created."""
+    return int(snapshot.version()) >= 0
 
 
 def partition_columns(snapshot: Any) -> dict[str, str]:

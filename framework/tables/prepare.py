@@ -1,6 +1,7 @@
 """Preparing a table for a load: it is made as declared, or found to be as declared."""
 
 import json
+from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
@@ -8,7 +9,7 @@ from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
 from framework import fault
 from framework.errors import FrameMismatchError, TableMismatchError
-from framework.tables.lake import Lake, partition_columns
+from framework.tables.lake import Lake, is_made, partition_columns
 from framework.tables.model import differences, generated_columns, schema
 from framework.tables.table import Table
 
@@ -46,9 +47,10 @@ def require_frame(table: Table, frame: StructType) -> None:
 
 def require_as_declared(lake: Lake, table: Table) -> None:
     """Raise TableMismatchError where the table exists and its columns or partitioning are not as declared."""
-    if table.model is None or not lake.exists(table.name):
+    snapshot = lake.snapshot(table.name)
+    if table.model is None or not is_made(snapshot):
         return
-    actual = _actual_schema(lake, table)
+    actual = _schema(snapshot)
     said = differences(schema(table.model), actual, exempt=ADDED)
     generated = generated_columns(table.model)
     for field in actual.fields:
@@ -58,7 +60,7 @@ def require_as_declared(lake: Lake, table: Table) -> None:
         declared = next((f for f in schema(table.model).fields if f.name == field.name), None)
         if declared is not None and declared.nullable != field.nullable:
             said.append(f"{field.name!r} is {_null(field.nullable)} and should be {_null(declared.nullable)}")
-    partitions = tuple(partition_columns(lake.snapshot(table.name)))
+    partitions = tuple(partition_columns(snapshot))
     if partitions != tuple(table.partition_by):
         said.append(f"it is partitioned by {partitions} and should be by {tuple(table.partition_by)}")
     if said:
@@ -70,18 +72,19 @@ def prepared(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
 
     It is created if it is not there, registered, and its properties and comments are set where they differ.
     """
-    frame = rows.schema
-    if not lake.exists(table.name):
+    frame, snapshot = rows.schema, lake.snapshot(table.name)
+    if not is_made(snapshot):
         _create(lake, table, declared_schema(table, frame))
         fault.point(f"after creation {table.name}")
+        snapshot = lake.snapshot(table.name)
     if table.model is None:
-        missing = differences(_actual_schema(lake, table), frame)
+        missing = differences(_schema(snapshot), frame)
         if missing:
             raise FrameMismatchError(f"Table {table.name!r}", missing, frame.names)
-    _describe(lake, table)
+    _describe(lake, table, snapshot)
     if lake.catalog != "none":
         _register(lake, table)
-    kept = _actual_schema(lake, table).names
+    kept = _schema(snapshot).names
     return rows.drop(*(name for name in ADDED if name not in kept))
 
 
@@ -108,9 +111,8 @@ def _create(lake: Lake, table: Table, columns: StructType) -> None:
     builder.execute()
 
 
-def _describe(lake: Lake, table: Table) -> None:
+def _describe(lake: Lake, table: Table, snapshot: Any) -> None:
     """Set what differs; a change of properties conflicts with every load in flight, so nothing is set twice."""
-    snapshot = lake.snapshot(table.name)
     metadata, set_now = snapshot.metadata(), snapshot.getProperties()
     where = f"delta.`{lake.path(table.name)}`"
     changed = {k: v for k, v in table.properties.items() if not set_now.contains(k) or set_now.apply(k) != v}
@@ -121,7 +123,7 @@ def _describe(lake: Lake, table: Table) -> None:
         lake.spark.sql(f"COMMENT ON TABLE {where} IS {_text(table.comment)}")
     if table.model is None:
         return
-    comments = {field.name: field.metadata.get("comment") for field in _actual_schema(lake, table).fields}
+    comments = {field.name: field.metadata.get("comment") for field in _schema(snapshot).fields}
     for field in schema(table.model).fields:
         comment = field.metadata.get("comment")
         if comment and comments.get(field.name) != comment:
@@ -135,8 +137,8 @@ def _register(lake: Lake, table: Table) -> None:
     lake.spark.sql(f"CREATE TABLE IF NOT EXISTS {table.name} USING delta LOCATION {_text(lake.path(table.name))}")
 
 
-def _actual_schema(lake: Lake, table: Table) -> StructType:
-    return StructType.fromJson(json.loads(lake.snapshot(table.name).metadata().schemaString()))
+def _schema(snapshot: Any) -> StructType:
+    return StructType.fromJson(json.loads(snapshot.metadata().schemaString()))
 
 
 def _null(nullable: bool) -> str:
