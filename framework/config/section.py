@@ -1,8 +1,11 @@
 """One table of the settings file."""
 
+import tomllib
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from framework.sensitive import has_form, is_secret
 
 
 class Section(BaseModel):
@@ -12,8 +15,15 @@ class Section(BaseModel):
 
 
 def _split(value: object) -> object:
-    """Take a flag apart, which is one text: `--set emr.cluster.subnets=a,b`."""
-    return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+    """Take a flag apart, which is one text: `--set emr.cluster.subnets=a,b`, or `["a", "b"]` as in the file."""
+    if not isinstance(value, str):
+        return value
+    if not value.startswith("["):
+        return tuple(filter(None, value.split(",")))
+    try:
+        return tomllib.loads(f"list = {value}")["list"]
+    except tomllib.TOMLDecodeError:
+        raise ValueError('a list in brackets is not closed, or has no quotes: write it as a,b or ["a", "b"]') from None
 
 
 def _tags(tags: dict[str, str]) -> dict[str, str]:
@@ -23,6 +33,8 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"a tag has a key of 1 to 128 characters and a value of up to 256: {key[:128]!r}")
         if key.lower().startswith("aws:"):
             raise ValueError(f"a key that begins with aws: is AWS's own: {key!r}")
+        if is_secret(key, value) or has_form(value):
+            raise ValueError(f"tag {key!r} is, or is called, a credential, and whoever may list clusters reads it")
     if len(tags) > 49:
         raise ValueError("AWS takes 50 tags, and one is lakegate's")
     return tags

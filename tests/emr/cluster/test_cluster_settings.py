@@ -159,6 +159,14 @@ def test_what_is_no_tag_of_aws_is_refused(tags: dict[str, str]) -> None:
         EmrSettings(tags=tags)
 
 
+@pytest.mark.parametrize("tags", [{"db_password": "hunter2"}, {"note": "AKIAPLANTED123456789"}])
+def test_a_tag_that_is_a_credential_is_refused_and_not_repeated(tags: dict[str, str]) -> None:
+    EmrSettings(tags={"token-kind": "daily", "owner": "data"})
+    with pytest.raises(ValidationError, match="whoever may list clusters reads it") as found:
+        EmrSettings(tags=tags)
+    assert not any(value in str(found.value) for value in tags.values())
+
+
 ACCEPTED: list[dict[str, Any]] = [
     core(volumes=[{"size": 100, "iops": 4000, "throughput": 1000}]),
     core(volumes=[{"size": 10, "type": "io1", "iops": 500}]),
@@ -196,6 +204,16 @@ def test_a_flag_that_is_refused_is_named_and_the_reason_said_plainly() -> None:
     assert str(error).endswith("is refused: it is 0, for never, or 60 to 604800 seconds")
     assert refused("emr.cluster.groups.tasks.spot.nme=1").setting == "emr.cluster.groups.tasks.spot.nme"
     assert "quotes in TOML" in str(refused("emr.cluster.configurations.spark-defaults.spark.executor.memory=4g"))
+
+
+@pytest.mark.parametrize("text", ["Spark,Hive", '["Spark", "Hive"]', "['Spark', 'Hive']"])
+def test_a_list_may_be_said_by_commas_or_as_in_the_file(text: str) -> None:
+    with working_in(ROOT):
+        assert load("test", [f"emr.cluster.applications={text}"]).emr.cluster.applications == ("Spark", "Hive")
+
+
+def test_a_list_that_does_not_end_is_said_to_be_none() -> None:
+    assert "write it as a,b" in str(refused('emr.cluster.applications=["Spark"'))
 
 
 def test_flags_and_variables_reach_every_depth() -> None:
