@@ -178,7 +178,8 @@ def on_cluster(
 
     emr, s3 = client("emr", settings), client("s3", settings)
     cluster = cluster_id(emr, settings.emr)
-    preflight(emr, s3, cluster, made, settings, on_failure, needs_bundle=needs_bundle)
+    for said in preflight(emr, s3, cluster, made, settings, on_failure, needs_bundle=needs_bundle):
+        typer.echo(said, err=True)
     typer.echo(upload(s3, wanted))
     # Said before the call: whoever interrupts it can say it again.
     typer.echo(f"Submission {token} to cluster {cluster}:")

@@ -59,7 +59,8 @@ def on_transient(
     since = cluster.since(clock(), again=again)
     found = earlier = cluster.made(emr, name, token, since) if again else None
     if found is None:
-        preflight_transient(s3, request, made, settings, on_failure, needs_bundle=needs_bundle)
+        for said in preflight_transient(s3, request, made, settings, on_failure, needs_bundle=needs_bundle):
+            typer.echo(said, err=True)
         typer.echo(upload(s3, wanted))
         if security.provide(emr, settings.emr):
             typer.echo(f"Made the security configuration {request['SecurityConfiguration']}.")

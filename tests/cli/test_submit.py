@@ -322,6 +322,20 @@ def test_a_chain_is_one_call_in_order_and_files_are_sent_once(submit: Submit, bu
     assert "Uploaded 0 of 6 files" in submit(*arguments, emr=Emr()).out
 
 
+def test_a_chain_whose_steps_run_at_once_is_said_not_to_be_in_order(submit: Submit) -> None:
+    applications = [{"Name": "Spark"}, {"Name": "Hive"}]
+    told = cluster(ReleaseLabel="emr-7.14.0", Applications=applications, StepConcurrencyLevel=5)
+    transient = ("--transient", "--set", "emr.cluster.step_concurrency=5")
+    for where, emr in (((), Emr(told=told)), (transient, Transient())):
+        said = submit("orders", "hello", *where, emr=emr)
+        assert (said.code, "runs up to 5 steps at once: none of these waits for the one before" in said.err) == (
+            0,
+            True,
+        )
+    for names, emr in ((["hello"], Emr(told=told)), (["orders", "hello"], Emr())):
+        assert "at once" not in submit(*names, emr=emr).err
+
+
 def test_nothing_is_sent_where_something_stands_against_it(submit: Submit, bucket: Bucket, shop: Path) -> None:
     (shop / "reports" / "day.hql").write_text("select 2")
     before = bucket.keys("artifacts/")

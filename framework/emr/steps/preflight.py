@@ -30,10 +30,11 @@ STEPS_AT_MOST = 256
 
 def preflight(
     emr: Any, s3: Any, cluster: str, chain: Chain, settings: Settings, on_failure: OnFailure, *, needs_bundle: bool
-) -> None:
+) -> list[str]:
     """Raise what stands against adding a chain to a cluster, several faults as one PreflightError.
 
-    A chain without a job needs neither the release nor the CPU of a bundle, nor the lake.
+    A chain without a job needs neither the release nor the CPU of a bundle, nor the lake. Returns what stands against
+    nothing, and is to be known all the same.
     """
     told = ask(emr.describe_cluster, ClusterId=cluster)["Cluster"]
     found = [*_cluster(cluster, told, chain, settings, on_failure, needs_bundle=needs_bundle)]
@@ -41,15 +42,24 @@ def preflight(
         found += _steps(emr, cluster, chain)
         found += _nodes(emr, cluster, told, settings) if needs_bundle else ()
     _require_none([*found, *_buckets(s3, told, settings, needs_lake=needs_bundle)])
+    return _doubts(cluster, told, chain)
 
 
 def preflight_transient(
     s3: Any, request: Mapping[str, Any], chain: Chain, settings: Settings, on_failure: OnFailure, *, needs_bundle: bool
-) -> None:
+) -> list[str]:
     """Do the same for a cluster that is made with the chain: what is to be known of it stands in the request."""
     told = {**request, "Status": {"State": "STARTING"}}
     faults = _cluster(request["Name"], told, chain, settings, on_failure, needs_bundle=needs_bundle)
     _require_none([*faults, *_buckets(s3, told, settings, needs_lake=needs_bundle)])
+    return _doubts(request["Name"], told, chain)
+
+
+def _doubts(cluster: str, told: Mapping[str, Any], chain: Chain) -> list[str]:
+    level = told.get("StepConcurrencyLevel", 1)
+    if level == 1 or len(chain.requests) == 1:
+        return []
+    return [f"Cluster {cluster} runs up to {level} steps at once: none of these waits for the one before it."]
 
 
 def _require_none(found: list[EmrError]) -> None:
