@@ -16,6 +16,7 @@ from framework.emr.bundle.manifest import Entry, Manifest
 from framework.emr.pace import Pace
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+FOR_EVER = 30 * 24 * 3600.0
 BASE = {
     "environment": "prod",
     "lake": {"root": "s3://lake/tables"},
@@ -87,6 +88,7 @@ class Time:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.seconds += seconds
+        assert self.seconds < FOR_EVER, "it waits for ever"
 
     @property
     def pace(self) -> Pace:
