@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import framework
+from framework import emr
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = [f"framework.{module.name}" for module in pkgutil.iter_modules(framework.__path__) if module.ispkg]
@@ -48,6 +49,12 @@ def test_importing_the_framework_loads_nothing() -> None:
 )
 def test_settings_and_aws_need_no_spark(module: str) -> None:
     assert _loads(f"import {module}", "pyspark", "delta", "boto3", "botocore") == []
+
+
+def test_no_room_of_emr_needs_spark() -> None:
+    rooms = [module.name for module in pkgutil.walk_packages(emr.__path__, f"{emr.__name__}.")]
+    assert "framework.emr.steps.submit" in rooms
+    assert _loads(f"import {', '.join(rooms)}", "pyspark", "delta", "boto3", "botocore") == []
 
 
 def test_the_heavy_modules_would_be_seen() -> None:
