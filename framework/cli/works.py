@@ -86,7 +86,8 @@ def _parameters(names: Sequence[str], given: Mapping[str, str], param: Sequence[
 def _check(here: project.Project, name: str, given: Mapping[str, str]) -> None:
     """Import a job and check its parameters; without pyspark say that nobody did."""
     if not project.has_pyspark():
-        print(f"{name}: its parameters are unchecked, pyspark is not installed here.", file=sys.stderr)  # noqa: T201
+        said = "its parameters, and what its tables ask of Delta, are unchecked: pyspark is not installed here"
+        print(f"{name}: {said}.", file=sys.stderr)  # noqa: T201
         return
     from framework.cli.run import RunCommands
     from framework.pipeline.parameters import values

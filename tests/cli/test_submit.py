@@ -393,7 +393,10 @@ def test_without_pyspark_parameters_are_passed_on_and_said_to_be_unchecked(
     monkeypatch.setattr("framework.cli.project.has_pyspark", lambda: False)
     said = submit("orders", "--min-amount", "much", "--other=x", "--dry-run")
     assert request(said)["Steps"][0]["HadoopJarStep"]["Args"][-2:] == ["--min-amount=much", "--other=x"]
-    assert "orders: its parameters are unchecked, pyspark is not installed here." in said.err
+    assert (
+        "orders: its parameters, and what its tables ask of Delta, are unchecked: pyspark is not installed here."
+        in said.err
+    )
     typo = submit("orders", "--dry-rum")
     assert (typo.code, type(typo.error)) == (2, ChainParameterError)
 
