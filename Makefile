@@ -16,11 +16,13 @@ tools := uv setuptools hatchling editables
 # The same versions for every platform and Python, whatever this machine is.
 compile = $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
+# A client of EMR, and what is installed for it; boto3 is the oldest that pyproject.toml allows.
+client = printf '%s\n' $(2) | $(compile) --no-annotate - -o requirements/clients-$(1).txt
 
 # Classes that the processes which are killed load at once; made once, it halves the time that each takes to start.
 crash = python -m tests.crash.archive && pytest -n 2 --dist worksteal
 
-.PHONY: help setup run check test test-emr7 test-crash test-crash-full test-crash-emr7 test-concurrency bench build clean lock
+.PHONY: help setup run run-emr check test test-emr test-clients test-emr7 test-crash test-crash-full test-crash-emr7 test-concurrency bench build clean lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +32,10 @@ setup: ## make the environment, and find or install Java (run, check, test and o
 
 run: setup ## run a job: JOB=flights
 	@$(call within,.venv) lakegate run $(JOB)
+
+run-emr: setup ## the life of a cluster on this machine, with the job as its step: LANE=-emr7 for the other lane
+	@scripts/setup.sh $(patsubst -%,%,$(LANE))
+	@$(call within,.venv$(LANE)) scripts/run-emr.sh $(if $(LANE),emr.release=emr-7.14.0)
 
 check: setup ## check format, lint, types and layers
 	$(bin)/ruff format --check . && $(bin)/ruff check .
@@ -59,10 +65,17 @@ test-crash-emr7: ## a sample of it on Spark 3.5 and Delta 3.3
 
 test-concurrency: setup ## test several processes on one table, on disk and S3: LANE=-emr7 for the other lane
 	@scripts/setup.sh $(patsubst -%,%,$(LANE))
-	@$(call within,.venv$(LANE)) pytest -m heavy $(ARGS)
+	@$(call within,.venv$(LANE)) pytest -m heavy --ignore=tests/local_emr $(ARGS)
+
+test-emr: setup ## test the EMR on this machine, with real daemons and steps: LANE=-emr7 for the other lane
+	@scripts/setup.sh $(patsubst -%,%,$(LANE))
+	@$(call within,.venv$(LANE)) pytest -m heavy tests/local_emr $(ARGS)
+
+test-clients: setup ## test that EMR with clients that nobody here wrote: ARGS="-k 'aws_cli or boto3'" for some
+	@$(call within,.venv) pytest -m clients tests/clients $(ARGS)
 
 bench: setup ## measure what the framework adds to Spark's own time
-	@$(call within,.venv) python benchmarks/overhead.py && python benchmarks/incremental.py && python benchmarks/listing.py
+	@$(call within,.venv) python benchmarks/overhead.py && python benchmarks/incremental.py && python benchmarks/listing.py && python benchmarks/history.py
 
 build: setup ## build both wheels into dist/, without network
 	rm -rf dist
@@ -74,6 +87,10 @@ lock: setup ## lock the versions that pyproject.toml allows: ARGS=--upgrade for 
 	$(compile) pyproject.toml -o requirements/emr7.txt --extra spark35 --group dev
 	$(compile) pyproject.toml -o requirements/runtime.txt && \
 		printf '%s\n' $(tools) | $(compile) - -o requirements/tools.txt --constraints requirements/main.txt
+	$(call client,aws-cli,awscli)
+	$(call client,boto3,boto3==1.34.0 botocore==1.34.0)
+	$(call client,emr-cli,emr-cli)
+	$(call client,airflow,apache-airflow apache-airflow-providers-amazon)
 
 clean: ## remove what make made, the local lake too; the environments stay
 	rm -rf lake dist build spark-warehouse metastore_db derby.log .hypothesis

@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from framework.config import AwsSettings
-from framework.errors import SettingError, alternatives
+from framework.errors import NotLocalError, SettingError, alternatives
 
 THROTTLED = {
     "Throttling",
@@ -19,6 +20,7 @@ THROTTLED = {
     "TooManyRequestsException",
 }
 BROKEN = {"InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "ServiceUnavailable"}
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 VARIABLES = "the environment variables"
 ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
@@ -30,18 +32,34 @@ def failures() -> tuple[type[Exception], ...]:
     return (BotoCoreError, ClientError)
 
 
-def client(service: str, settings: AwsSettings, *, retries: bool = True) -> Any:
-    """Make a client of an AWS service; credentials come from boto3's own chain.
+def client(
+    service: str, settings: AwsSettings, *, retries: bool = True, keys: tuple[str | None, str | None] = (None, None)
+) -> Any:
+    """Make a client of an AWS service; credentials come from boto3's own chain, unless `keys` are given.
 
-    `retries=False` is for calls that must not be made twice; elsewhere boto3 retries by its adaptive rules.
+    `retries=False` is for calls that must not be made twice; elsewhere boto3 retries by its adaptive rules. Raises
+    NotLocalError where the settings are for an EMR on this machine, and the endpoint is another.
     """
     import boto3
     from botocore.config import Config
 
     how = {"mode": "adaptive", "max_attempts": 10} if retries else {"mode": "standard", "total_max_attempts": 1}
-    return boto3.client(
-        service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=Config(retries=how)
+    made = boto3.client(
+        service,
+        region_name=settings.region,
+        endpoint_url=settings.endpoint_url,
+        aws_access_key_id=keys[0],
+        aws_secret_access_key=keys[1],
+        config=Config(retries=how),
     )
+    if settings.local and not is_local(made.meta.endpoint_url):
+        raise NotLocalError(made.meta.endpoint_url)
+    return made
+
+
+def is_local(endpoint: str) -> bool:
+    """Say whether an endpoint is on this machine, as that of `lakegate local-emr`."""
+    return urlsplit(endpoint).hostname in LOOPBACK
 
 
 def region(settings: AwsSettings) -> str | None:
@@ -62,7 +80,8 @@ def refusal(error: BaseException) -> SettingError:
     from botocore.exceptions import InvalidRegionError, NoRegionError, ProfileNotFound
 
     if isinstance(error, ProfileNotFound):
-        return SettingError(_profile_variable(), _no_profile(), VARIABLES)
+        variable = _profile_variable()
+        return SettingError(variable, _no_profile(variable), VARIABLES)
     if isinstance(error, NoRegionError | InvalidRegionError):
         return SettingError("aws.region", f"{reason(error)} Set it, or AWS_DEFAULT_REGION.")
     return SettingError("aws", reason(error), "the files of AWS (~/.aws)")
@@ -73,7 +92,9 @@ def doubts(settings: AwsSettings) -> list[tuple[str, str]]:
 
     Raises SettingError for what can be no region of AWS. Another endpoint than AWS's own may have any.
     """
-    found = [(_profile_variable(), _no_profile())] if _profile_variable() and _no_profile() else []
+    variable = _profile_variable()
+    said = _no_profile(variable) if variable else ""
+    found = [(variable, said)] if said else []
     named = None if settings.endpoint_url or os.environ.get("AWS_ENDPOINT_URL") else region(settings)
     if named is None:
         return found
@@ -101,11 +122,11 @@ def _profile_variable() -> str:
     return next((name for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE") if os.environ.get(name)), "")
 
 
-def _no_profile() -> str:
-    """Return what is said where the profile of this shell is not there; empty where it is."""
+def _no_profile(variable: str) -> str:
+    """Return what is said where the profile that a variable of this shell names is not there; empty where it is."""
     import botocore.session
 
-    session, name = botocore.session.get_session(), os.environ[_profile_variable()]
+    session, name = botocore.session.get_session(), os.environ[variable]
     try:
         known = session.available_profiles
     except failures():  # a file that cannot be read; making a client says so

@@ -18,19 +18,20 @@ LakegateError
 ├── DataRefusedError (3)            what the data is; nothing of the load is written
 │   ├── LandingError · FileNameError · HeaderMismatchError · DatabaseError
 │   ├── ExpectationFailedError · FrameMismatchError
-│   └── NullKeyError · DuplicateKeyError · SequenceError · UntouchedSliceError
+│   ├── NullKeyError · DuplicateKeyError · SequenceError · UntouchedSliceError
+│   └── PeriodError · ContradictionError · OperationError
 ├── TableError (1)                  what a table in the lake is
 │   ├── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
-│   └── UnreadableTableError
+│   └── UnreadableTableError · OverlapError · NoHistoryError
 ├── StateError (1)                  what earlier runs left
 │   ├── PlanChangedError · PinVanishedError · BookmarkSourceError · LostPlanError · DamagedStateError
 │   ├── UnknownRunError · RestoredTableError
 │   └── BackfillRefusedError · RollbackRefusedError
 ├── ConcurrencyError (1)            what other runs do at the same time
-│   └── LeaseHeldError · LeaseLostError · StaleEpochError · ConflictError
+│   └── LeaseHeldError · LeaseLostError · StaleEpochError · ConflictError · SystemTimeMovedError
 ├── SetupError (1)                  what the machine lacks
 │   ├── JavaError · SparkStartError · VersionError · DeltaMissingError · DriverMissingError
-│   └── StorageError · LakeNotWritableError · SecretMissingError
+│   └── StorageError · NotLocalError · LakeNotWritableError · SecretMissingError
 ├── EmrError (1)                    clusters, steps and what is sent to them
 │   ├── UnknownReleaseError · ReleaseMismatchError · AwsRefusedError
 │   ├── BundleToolMissingError · WheelError · NoWheelError · UnreachableIndexError
@@ -44,6 +45,12 @@ LakegateError
 │   ├── StepTimeoutError · StepsFailedError · ClusterEndedError
 │   ├── LostClusterError · ClusterFailedError · ClusterTimeoutError · ClusterProtectedError · ResizeError
 │   └── NoLogUriError · LogsMissingError
+├── LocalEmrError (1)               the EMR that runs on this machine
+│   ├── JarsMissingError · LoopbackError · DaemonFailedError
+│   ├── AlreadyRunningError · NotRunningError · UnknownNodeError · NodeStateError
+│   ├── ProgramUsageError · PythonMissingError
+│   ├── LocalEmrMissingError · FolderNameError · ForeignFolderError · PortTakenError
+│   └── NotStartedError · RunsOtherwiseError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
@@ -475,6 +482,40 @@ class SequenceError(DataRefusedError, ValueError):
         )
 
 
+class PeriodError(DataRefusedError, ValueError):
+    """Changes are about periods that hold no time, or of which an end is missing."""
+
+    def __init__(self, subject: str, rows: int, examples: Sequence[str]) -> None:
+        self.subject, self.rows, self.examples = subject, rows, tuple(examples)
+        super().__init__(
+            f"{subject}: {rows} row(s) have a period that is empty, inverted, or without a beginning, for example "
+            f"{'; '.join(examples)}. A period begins before it ends, and its end is not part of it; NULL as its end "
+            "means for ever. Mend it, or take these rows out in the transform."
+        )
+
+
+class ContradictionError(DataRefusedError, ValueError):
+    """Changes of one key and one sequence say different things of the same time."""
+
+    def __init__(self, subject: str, examples: Sequence[str]) -> None:
+        self.subject, self.examples = subject, tuple(examples)
+        super().__init__(
+            f"{subject}: changes with the same sequence say different things of the same time, for example "
+            f"{'; '.join(examples)}. Order them with sequence_by=..., or take one of them out in the transform."
+        )
+
+
+class OperationError(DataRefusedError, ValueError):
+    """A column that says what a change does holds something else."""
+
+    def __init__(self, table: str, column: str, found: Sequence[str], known: Sequence[str]) -> None:
+        self.table, self.column, self.found = table, column, tuple(found)
+        super().__init__(
+            f"Column {column!r} of the rows for table {table!r} holds {', '.join(found)}. It says what a row does: "
+            f"{', '.join(map(repr, known))}."
+        )
+
+
 # -- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -520,6 +561,28 @@ class ChangesMissingError(TableError, LookupError):
             'properties={"delta.enableChangeDataFeed": "true"}, for as long as its old files are kept. Changes that '
             "are gone unread come back from a backup only; else give the job another name, and its loads other tables: "
             "a job of a new name begins with a snapshot."
+        )
+
+
+class NoHistoryError(TableError, ValueError):
+    """A table was asked as of a time that it does not keep."""
+
+    def __init__(self, table: str, axis: str) -> None:
+        self.table, self.axis = table, axis
+        super().__init__(
+            f"Table {table!r} keeps no {axis} time: what keeps it are loads with bitemporal(), and valid time only "
+            "scd2() and apply_changes(). Read it as of a version or a timestamp of its commits, or load it with one."
+        )
+
+
+class OverlapError(TableError, ValueError):
+    """A table believes two things of one key at one time."""
+
+    def __init__(self, periods: Sequence[str]) -> None:
+        self.periods = tuple(periods)
+        super().__init__(
+            f"The table believes two things of a key at one time: {' and '.join(periods)}. Lakegate never writes that, "
+            "so something else wrote to the table: close one of them by hand."
         )
 
 
@@ -680,6 +743,17 @@ class StaleEpochError(ConcurrencyError, RuntimeError):
         )
 
 
+class SystemTimeMovedError(ConcurrencyError, RuntimeError):
+    """Another writer has told a table something at a later time than a load is about to; the load is made again."""
+
+    def __init__(self, table: str, system_time: str) -> None:
+        self.table, self.system_time = table, system_time
+        super().__init__(
+            f"Table {table!r} was told something at or after {system_time}, by a writer whose clock is ahead. The load "
+            "is made again, at a later time. If that goes on, set the clocks of the writers."
+        )
+
+
 class ConflictError(ConcurrencyError, RuntimeError):
     """Other writers changed the table each time that a load was tried."""
 
@@ -740,6 +814,18 @@ class DeltaMissingError(SetupError, ImportError):
         super().__init__(
             f"Spark was started on {master!r} without Delta's jars. On EMR add to spark-submit: --jars "
             "/usr/share/aws/delta/lib/delta-spark.jar,/usr/share/aws/delta/lib/delta-storage.jar"
+        )
+
+
+class NotLocalError(SetupError, ConnectionError):
+    """Settings that are for an EMR on this machine would reach AWS itself."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        super().__init__(
+            f"These settings are for an EMR on this machine (aws.local), and this shell's endpoint is {endpoint}. "
+            "Nothing was asked of it. Start one, and point this shell at it: `lakegate local-emr start`, then "
+            '`eval "$(lakegate local-emr env)"`.'
         )
 
 
@@ -822,10 +908,15 @@ class AwsRefusedError(EmrError, RuntimeError):
     def __init__(self, operation: str, code: str, reason: str) -> None:
         self.operation, self.code, self.reason = operation, code, reason
         said = ": ".join(filter(None, [code, reason.rstrip(".")]))
-        super().__init__(
-            f"AWS did not do {operation}: {said}. Look at the credentials (`aws sts get-caller-identity`), their "
-            "permissions, the region ([aws] region) and the network."
+        is_here = "://127.0.0.1" in reason or "://localhost" in reason
+        mend = (
+            'Does the EMR on this machine run (`lakegate local-emr status`)? After each start: `eval "$(lakegate '
+            'local-emr env)"`.'
+            if is_here
+            else "Look at the credentials (`aws sts get-caller-identity`), their permissions, the region ([aws] "
+            "region) and the network."
         )
+        super().__init__(f"AWS did not do {operation}: {said}. {mend}")
 
 
 class ClusterNotFoundError(EmrError, LookupError):
@@ -1290,6 +1381,156 @@ class ClusterEndedError(EmrError, RuntimeError):
         super().__init__(
             f"Cluster {cluster} is {state}{': ' * bool(reason)}{reason}; {', '.join(steps)} did not end before it. "
             f"Why: `lakegate why {cluster}` with the same --env."
+        )
+
+
+# -- the EMR on this machine ------------------------------------------------------------------------------------------
+
+
+class LocalEmrError(LakegateError):
+    """The EMR on this machine cannot do what was asked."""
+
+
+class JarsMissingError(LocalEmrError, FileNotFoundError):
+    """Jars that run on this machine are neither here nor to be fetched."""
+
+    def __init__(self, what: str, words: str) -> None:
+        self.what, self.words = what, words
+        super().__init__(
+            f"{what} cannot be had. They are fetched once, from Maven Central: look at the network, and install what "
+            f"fetches them (pip install 'lakegate[spark]'). What was said:\n{words}"
+        )
+
+
+class LoopbackError(LocalEmrError, OSError):
+    """A loopback address is not one of this machine, so that a node cannot be given it."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"{address} is not an address of this machine, and each node needs its own. Ask for one node, or add it "
+            f"(macOS: sudo ifconfig lo0 alias {address})."
+        )
+
+
+class DaemonFailedError(LocalEmrError, RuntimeError):
+    """A daemon ended, or was not ready in time."""
+
+    def __init__(self, daemon: str, reason: str, log: str, words: str) -> None:
+        self.daemon, self.reason, self.log = daemon, reason, log
+        super().__init__(f"{daemon} {reason}; all that were started have been ended. The end of {log}:\n{words}")
+
+
+class AlreadyRunningError(LocalEmrError, FileExistsError):
+    """It runs already, and is there once for each folder."""
+
+    def __init__(self, folder: str, owner: int) -> None:
+        self.folder, self.owner = folder, owner
+        super().__init__(
+            f"It runs already, for process {owner}: see `lakegate local-emr status`, or end it with `lakegate "
+            f"local-emr stop`. What it needs is in {folder}."
+        )
+
+
+class NotRunningError(LocalEmrError, LookupError):
+    """Nothing runs that could be asked."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        super().__init__(f"Nothing runs in {folder}. Start it: `lakegate local-emr start`.")
+
+
+class UnknownNodeError(LocalEmrError, LookupError):
+    """No node is called so."""
+
+    def __init__(self, node: str, known: Sequence[str]) -> None:
+        self.node, self.known = node, tuple(known)
+        super().__init__(f"No node is called {node!r}. {alternatives(node, known)}")
+
+
+class NodeStateError(LocalEmrError, TimeoutError):
+    """A node did not come to the state that it was waited for in."""
+
+    def __init__(self, node: str, wanted: str, found: str, seconds: float) -> None:
+        self.node, self.wanted, self.found, self.seconds = node, wanted, found, seconds
+        super().__init__(f"{node} is {found} and not {wanted} after {seconds:g} s. Its log says why.")
+
+
+class ProgramUsageError(LocalEmrError, ValueError):
+    """A program of EMR's was asked for something that it does not offer here."""
+
+    def __init__(self, asked: str, known: Iterable[str]) -> None:
+        self.asked, self.known = asked, tuple(known)
+        super().__init__(f"{asked!r} is not offered on this machine. {alternatives(asked, self.known)}")
+
+
+class PythonMissingError(LocalEmrError, LookupError):
+    """A step wants a Python that this machine's EMR does not have."""
+
+    def __init__(self, wanted: str, there: str) -> None:
+        self.wanted, self.there = wanted, there
+        super().__init__(
+            f"{wanted} is not here: this machine's EMR has the Python that runs it, {there}. Set emr.python to "
+            f"{there!r}, or make the environment with the other Python."
+        )
+
+
+class LocalEmrMissingError(LocalEmrError, ImportError):
+    """What an EMR on this machine is made of is not installed."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        super().__init__(
+            f"An EMR on this machine needs {module}, which is not installed here: pip install 'lakegate[local-emr]'."
+        )
+
+
+class FolderNameError(LocalEmrError, ValueError):
+    """A folder's name is one that Hadoop or Spark's scripts take apart."""
+
+    def __init__(self, folder: str, found: str) -> None:
+        self.folder, self.found = folder, found
+        super().__init__(
+            f"{folder} has {found!r} in its name, where Hadoop or Spark's scripts take it apart: name another folder "
+            "by --folder or LAKEGATE_LOCAL_EMR."
+        )
+
+
+class ForeignFolderError(LocalEmrError, FileExistsError):
+    """A folder holds something else than an EMR of this machine, and is left alone."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        super().__init__(
+            f"{folder} holds other files, and `lakegate local-emr reset` removes all: name a folder that is empty, or "
+            "is not there, by --folder or LAKEGATE_LOCAL_EMR."
+        )
+
+
+class PortTakenError(LocalEmrError, OSError):
+    """Somebody else listens on the port of the endpoint."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        super().__init__(f"Port {port} is taken, or not ours to take: name another, or leave it out for a free one.")
+
+
+class NotStartedError(LocalEmrError, RuntimeError):
+    """The EMR on this machine did not come up."""
+
+    def __init__(self, reason: str, log: str) -> None:
+        self.reason, self.log = reason, log
+        super().__init__(f"It did not start, and nothing of it is left. {reason}\nThe log: {log}")
+
+
+class RunsOtherwiseError(LocalEmrError, ValueError):
+    """It runs, but not as this start asks for it."""
+
+    def __init__(self, endpoint: str, others: Sequence[str]) -> None:
+        self.endpoint, self.others = endpoint, tuple(others)
+        super().__init__(
+            f"It runs already at {endpoint}, and otherwise: {', '.join(others)}. Stop it first (lakegate local-emr "
+            "stop), or start another one beside it (--folder)."
         )
 
 

@@ -24,6 +24,19 @@ LANES = (
     ),  # 3.5.6 is not on Central
 )
 
+# What Delta 4.2 asks for and Spark has already; an older copy of it would come first on the class path.
+PROVIDED = (
+    "org.apache.hadoop:hadoop-client-*",
+    "org.apache.parquet:*",
+    "org.apache.avro:*",
+    "org.apache.logging.log4j:*",
+    "org.slf4j:*",
+    "com.fasterxml.jackson.core:*",
+    "org.roaringbitmap:*",
+    "org.scala-lang.modules:*",
+    "org.tukaani:*",
+)
+
 
 def lane_of(spark: str, delta: str | None) -> Lane | None:
     """Return the lane of these versions, such as `3.5.6-amzn-2`; a Delta of None is not known, and fits every lane."""

@@ -80,6 +80,11 @@ def is_secret(name: str, value: str) -> bool:
     return not by_id and (not HARMLESS.fullmatch(value) or _has_lone(value))
 
 
+def is_named_secret(name: str, text: str) -> bool:
+    """Return whether a text is a secret by its name, or holds one under a name of its own."""
+    return any(is_secret(*pair) for pair in ((name, text), *named_values([text])))
+
+
 def named_values(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Give the named values among arguments: `--name value`, `--name=value`, `name=value`, JSON, headers.
 
@@ -220,8 +225,7 @@ def hide_forms(text: str, mask: str) -> str:
 def shown(name: str, value: object) -> object:
     """Return a value of a setting or a property as it may be shown: a mask where it is, or holds, a secret."""
     text = str(value)
-    secret = is_secret(name, text) or has_form(text) or any(is_secret(*pair) for pair in named_values([text]))
-    return MASK if secret else value
+    return MASK if is_named_secret(name, text) or has_form(text) else value
 
 
 def shown_arguments(arguments: Sequence[str]) -> list[str]:

@@ -18,24 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from framework.config import Settings
 from framework.errors import DeltaMissingError, JavaError, SparkStartError, VersionError
-from framework.lanes import LANES, Lane, is_of, lane_of
+from framework.lanes import LANES, PROVIDED, Lane, is_of, lane_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-
-# What Delta 4.2 asks for and Spark has already; an older copy of it would come first on the class path.
-PROVIDED = (
-    "org.apache.hadoop:hadoop-client-*",
-    "org.apache.parquet:*",
-    "org.apache.avro:*",
-    "org.apache.logging.log4j:*",
-    "org.slf4j:*",
-    "com.fasterxml.jackson.core:*",
-    "org.roaringbitmap:*",
-    "org.scala-lang.modules:*",
-    "org.tukaani:*",
-)
 DELTA_CLASS = "io.delta.sql.DeltaSparkSessionExtension"
 
 

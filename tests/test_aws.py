@@ -18,7 +18,7 @@ from framework.config.steps import Bash
 from framework.emr.pace import Pace
 from framework.emr.steps.step import add_request, chain
 from framework.emr.steps.submit import add
-from framework.errors import SettingError
+from framework.errors import NotLocalError, SettingError
 from tests.emr.things import BASE, settings
 from tests.s3.server import CREDENTIALS
 
@@ -215,3 +215,11 @@ def test_a_file_of_aws_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPat
     (tmp_path / "config").write_text("what is this")
     with pytest.raises(SettingError, match=r"'aws' of the files of AWS.*Unable to parse config file"):
         clients.client("emr", Settings.model_validate(BASE))
+
+
+def test_settings_of_this_machine_reach_no_account_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = AwsSettings(region="us-east-1", local=True)
+    with pytest.raises(NotLocalError, match=r"elasticmapreduce\.us-east-1\.amazonaws\.com"):
+        aws.client("emr", here)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert aws.client("emr", here).meta.endpoint_url == "http://127.0.0.1:4566"

@@ -1,4 +1,5 @@
 import os
+import platform
 import re
 import traceback
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from framework.config import Section, Settings, StepSettings, conf_folder, load
+from framework.config.emr import EmrSettings
 from framework.errors import SettingError, UnknownEnvironmentError
 
 BASE = """
@@ -356,3 +358,9 @@ def test_an_endpoint_that_is_no_address_is_refused(conf: Path, address: str) -> 
 @pytest.mark.parametrize("address", ["http://localhost:5000", "https://s3.example.com/path", "http://[::1]:5000"])
 def test_an_endpoint_is_an_address(conf: Path, address: str) -> None:
     assert load("dev", [f"aws.endpoint_url={address}"], conf).aws.endpoint_url == address
+
+
+def test_the_cpu_and_the_python_of_the_host_are_found() -> None:
+    found = EmrSettings.model_validate({"architecture": "host", "python": "host"})
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    assert (found.architecture, found.python) == (machine, "{}.{}".format(*platform.python_version_tuple()))

@@ -13,6 +13,7 @@ from tests.command import ROOT, wheels
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ("runtime", "main", "emr7", "tools")
+CLIENTS = ("clients-aws-cli", "clients-boto3", "clients-emr-cli", "clients-airflow")
 PROVIDED = {"pyspark", "delta-spark", "py4j"}
 
 
@@ -87,7 +88,8 @@ def test_spark_is_needed_only_where_an_extra_asks_for_it(built: tuple[Path, Path
     assert {need.name for need in needed if need.marker is None} & PROVIDED == set()
     extras = {(need.name, str(need.specifier), str(need.marker)) for need in needed if need.marker is not None}
     assert {name for name, _, extra in extras if extra == 'extra == "emr"'} == {"uv", "packaging", "pyelftools"}
-    assert {need for need in extras if need[2] != 'extra == "emr"'} == {
+    assert {name for name, _, extra in extras if extra == 'extra == "local-emr"'} == {"moto"}
+    assert {need for need in extras if "emr" not in need[2]} == {
         ("pyspark", "==4.1.1", 'extra == "spark"'),
         ("delta-spark", "==4.2.0", 'extra == "spark"'),
         ("pyspark", "==3.5.6", 'extra == "spark35"'),
@@ -110,14 +112,14 @@ def _locked(lock: str) -> dict[str, tuple[str, int]]:
     return found
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, *CLIENTS])
 def test_every_locked_package_has_one_version_and_its_hashes(lock: str) -> None:
     locked = _locked(lock)
     assert len(locked) >= 4
     assert [name for name, (_, hashes) in locked.items() if hashes == 0] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, *CLIENTS])
 def test_a_lock_names_no_place_to_get_packages_from(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     assert re.findall(r"https?:|file:|--index-url|--extra-index-url|--find-links| @ ", text) == []
@@ -150,6 +152,28 @@ def test_what_pyproject_allows_is_what_is_locked(lock: str) -> None:
     declared = [Requirement(need) for need in (*project["dependencies"], *PYPROJECT["dependency-groups"]["dev"])]
     locked = _locked(lock)
     assert [str(need) for need in declared if locked[need.name][0] not in need.specifier] == []
+
+
+def test_the_oldest_boto3_that_pyproject_allows_is_one_of_the_clients() -> None:
+    (oldest,) = [need for need in map(Requirement, PYPROJECT["project"]["dependencies"]) if need.name == "boto3"]
+    locked = _locked("clients-boto3")
+    assert (str(oldest.specifier), locked["boto3"][0], locked["botocore"][0]) == (">=1.34", "1.34.0", "1.34.0")
+
+
+def test_the_page_of_the_local_emr_names_the_clients_that_are_locked() -> None:
+    names = {
+        "AWS CLI": ("clients-aws-cli", "awscli"),
+        "boto3": ("clients-boto3", "boto3"),
+        "amazon-emr-cli": ("clients-emr-cli", "emr-cli"),
+        "Airflow": ("clients-airflow", "apache-airflow"),
+        "Amazon provider": ("clients-airflow", "apache-airflow-providers-amazon"),
+    }
+    page = (ROOT / "docs" / "local-emr.md").read_text()
+    said = {name: re.search(rf"{name} (\d[\d.]*\d)", page) for name in names}
+    locked = {name: _locked(lock)[package][0] for name, (lock, package) in names.items()}
+    assert {
+        name for name, found in said.items() if not found or not f"{locked[name]}.".startswith(f"{found[1]}.")
+    } == set()
 
 
 # -- what is committed ------------------------------------------------------------------------------------------------

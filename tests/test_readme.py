@@ -3,7 +3,9 @@ import shlex
 import shutil
 import tomllib
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -13,11 +15,14 @@ import pytest
 from pydantic import BaseModel
 from pyspark.sql import Row, SparkSession
 
+from framework.batch import Position
 from framework.config import ClusterSettings, EmrSettings, Settings, load
 from framework.lanes import LANES
 from framework.sources import Reading
 from framework.state import History
-from framework.tables import Lake, read
+from framework.tables import Lake, as_of, read
+from framework.tables import load as load_table
+from framework.tables.commit import Transaction
 from framework.testing import NOON, Rows, RunJob
 from tests.command import ROOT, SPARK, Said, fresh, lakegate
 from tests.postgres import PASSWORD, Postgres
@@ -114,6 +119,17 @@ def test_the_tables_page_s_model_makes_rows(tmp_path: Path, rows: Rows) -> None:
     assert [(row.km, row.tip, row.month) for row in made.collect()] == [(2.5, None, "2024-01")]
 
 
+def test_the_tables_page_s_table_remembers(tmp_path: Path, rows: Rows, lake: Lake) -> None:
+    page = _imported(ROOT / "docs" / "tables.md", tmp_path)
+    for number, seats, year in ((1, 50, 2013), (2, 55, 2014)):
+        told = rows(page.Seats, {"tail": "N1", "seats": seats, "valid_from": date(2013, 6, number)})
+        clock = partial(datetime, year, 2, 1, tzinfo=UTC)
+        load_table(lake, page.PLANES, page.tell, told, Transaction("planes/load", Position(0, number), {}, clock))
+    reading = Reading(lake, "", NOON)
+    assert [row.seats for row in page.then.read(reading, page.then.pin(reading)).collect()] == [50]
+    assert [row.seats for row in as_of(lake, page.PLANES, valid=date(2013, 7, 1)).collect()] == [55]
+
+
 def test_the_tables_page_s_sources_read_what_they_say(tmp_path: Path, rows: Rows, lake: Lake) -> None:
     page = _imported(ROOT / "docs" / "tables.md", tmp_path)
     trip = {"taxi": "7", "started_at": NOON.replace(tzinfo=None), "fare": "day", "km": 2.5}
@@ -194,7 +210,7 @@ def _typed(verb: str) -> list[str]:
 
 
 def test_every_verb_of_the_command_is_on_a_page_and_every_one_on_a_page_is_a_verb() -> None:
-    pages = [README, ROOT / "docs" / "runs.md", ROOT / "docs" / "emr.md"]
+    pages = [README, *(ROOT / "docs" / f"{name}.md" for name in ("runs", "emr", "local-emr"))]
     named = {
         verb for page in pages for verb in re.findall(r"(?:^|`)lakegate ([a-z-]+)", page.read_text(), re.MULTILINE)
     }
@@ -202,13 +218,15 @@ def test_every_verb_of_the_command_is_on_a_page_and_every_one_on_a_page_is_a_ver
     assert sorted(named) == sorted(shown)
 
 
-def test_the_commands_of_the_emr_page_have_the_options_that_it_says(clone: Path) -> None:
-    lines = [line for block in _blocks(ROOT / "docs" / "emr.md", "sh") for line in block.splitlines()]
-    assert len(lines) > 15
+@pytest.mark.parametrize(("page", "least"), [("emr", 15), ("local-emr", 9)])
+def test_the_commands_of_the_pages_of_emr_have_the_options_that_they_say(page: str, least: int, clone: Path) -> None:
+    lines = [line for block in _blocks(ROOT / "docs" / f"{page}.md", "sh") for line in block.splitlines()]
+    lines = [line for line in lines if line.startswith("lakegate ")]
+    assert len(lines) > least
     for line in lines:
         verb, *rest = shlex.split(line, comments=True)[1:]
         typed = [word for word in rest if word.startswith("--")]
-        group = [verb, rest[0]] if verb in ("cluster", "submit") else [verb]
+        group = [verb, rest[0]] if verb in ("cluster", "submit", "local-emr") else [verb]
         said = lakegate(clone, *group, "--help")
         assert said.code == 0, said.err
         assert [option for option in typed if f"{option} " not in said.out] == [], line
@@ -217,7 +235,7 @@ def test_the_commands_of_the_emr_page_have_the_options_that_it_says(clone: Path)
 @pytest.mark.parametrize(
     ("verb", "said"),
     [
-        ("list", "flights  Flights: every departure from New York in 2013"),
+        ("list", "planes_history  The planes' registry as a table that remembers"),
         ("show", "load silver.flights: upsert() by carrier, flight, origin, scheduled_at"),
         ("check", "ok  flights: 14 stages compile; no data was read."),
         ("new", "made jobs/invoices.py"),

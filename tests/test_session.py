@@ -7,7 +7,8 @@ from pyspark.sql import SparkSession
 from framework import session
 from framework.config import Settings
 from framework.errors import JavaError, VersionError
-from framework.session import PROVIDED, Jars, create, derive, lane
+from framework.lanes import PROVIDED
+from framework.session import Jars, create, derive, lane
 
 
 @pytest.mark.parametrize(

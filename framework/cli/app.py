@@ -1,5 +1,6 @@
 """The verbs and their help."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,8 @@ import typer
 
 from framework.cli.backfill import BackfillCommands
 from framework.cli.cluster import cluster
-from framework.cli.options import Environment, Overrides
+from framework.cli.local_emr import local_emr
+from framework.cli.options import Environment, Overrides, moment
 from framework.cli.run import RunCommands
 from framework.cli.submit import SubmitCommands
 
@@ -31,6 +33,7 @@ app.add_typer(
     name="submit",
     help="Run jobs, or steps of the settings, on a cluster: lakegate submit NAME... [--help]",
 )
+app.add_typer(local_emr, name="local-emr", help="An EMR on this machine, for trying and testing: start, status, stop.")
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="the name of a file of jobs/")]
 
@@ -125,14 +128,30 @@ def table(
     name: Annotated[str, typer.Argument(metavar="NAME", help="database.table")],
     run: Annotated[str | None, typer.Option(metavar="RUN", help="as this run, or a job's latest one, left it")] = None,
     version: Annotated[int | None, typer.Option(help="as of this version")] = None,
+    valid: Annotated[
+        datetime | None, typer.Option("--as-of-valid", parser=moment, metavar="TIME", help="what holds at this time")
+    ] = None,
+    system: Annotated[
+        datetime | None,
+        typer.Option("--as-of-system", parser=moment, metavar="TIME", help="what was believed at this time, UTC"),
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="only rows with this value; may be repeated")
+    ] = None,
+    timeline: Annotated[bool, typer.Option("--timeline", help="draw both times of a key")] = False,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="the timeline as a picture, too")] = None,
     limit: Annotated[int, typer.Option(help="how many rows", min=0)] = 20,
     env: Environment = "local",
     set: Overrides = None,
 ) -> None:
-    """Print rows of a table, now or as a run left it."""
-    from framework.cli.table import print_table
+    """Print rows of a table: now, as a run left it, or as of the times that it keeps."""
+    from framework.cli.table import Asked, draw_table, keyed, print_table
 
-    print_table(name, env, set or [], run=run, version=version, limit=limit)
+    asked = Asked(run, version, valid, system, keyed(key or []))
+    if timeline or svg:
+        draw_table(name, env, set or [], asked, svg=svg)
+    else:
+        print_table(name, env, set or [], asked, limit=limit)
 
 
 @app.command()

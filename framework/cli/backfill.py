@@ -1,28 +1,20 @@
 """`lakegate backfill JOB`."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from framework.cli.job_command import JobCommands
+from framework.cli.options import moment
 from framework.cli.start import clock, start
 from framework.errors import BackfillRefusedError
 
 if TYPE_CHECKING:
     from framework.cli.project import Project
     from framework.pipeline import Job
-
-
-def moment(text: str) -> datetime:
-    """Return the time that was typed; without a zone it is UTC."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time: use YYYY-MM-DD or YYYY-MM-DDTHH:MM") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 From = Annotated[

@@ -79,15 +79,15 @@ def create_cluster(
         typer.echo(f"Made the security configuration {request['SecurityConfiguration']}.")
     # Said before the call: whoever interrupts it can say it again.
     typer.echo(f"Creation {token}:")
-    made = found or cluster.create(emr, once, request, token, since, Pace())
+    made = found or cluster.create(emr, once, request, token, since, Pace.of(emr))
     typer.echo(f"{made}  {settings.emr.cluster.name}")
-    typer.echo(f"  {console(emr.meta.region_name, made)}")
+    typer.echo(f"  {console(emr, made)}")
     if not wait:
         more = same(environment, overrides)
         show, end = f"`lakegate cluster show {made}{more}`", f"`lakegate cluster terminate {made}{more}`"
         typer.echo(f"Follow it: {show}; end it: {end}.")
         return
-    cluster.wait(emr, made, pace=Pace(), timeout=60 * timeout, observe=lambda state: typer.echo(f"  {state}"))
+    cluster.wait(emr, made, pace=Pace.of(emr), timeout=60 * timeout, observe=lambda state: typer.echo(f"  {state}"))
 
 
 def print_clusters(environment: str, overrides: Sequence[str], *, every: bool) -> None:
@@ -112,7 +112,7 @@ def print_cluster(which: str | None, environment: str, overrides: Sequence[str])
     settings = _settings(environment, overrides)
     emr, now = client("emr", settings), clock()
     found = health(emr, client("cloudwatch", settings), identify(emr, settings.emr, which), now)
-    _print_health(found, console(emr.meta.region_name, found.id), now)
+    _print_health(found, console(emr, found.id), now)
 
 
 def resize_cluster(
@@ -169,7 +169,6 @@ def _settings(environment: str, overrides: Sequence[str]) -> "Settings":
 
 
 def _advice(settings: "Settings") -> "list[Advice]":
-    from framework import aws
     from framework.emr.cluster.advice import Advice, advise
     from framework.emr.cluster.network import Network, look
     from framework.emr.releases.release import release

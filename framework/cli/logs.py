@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -102,6 +101,7 @@ def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driv
     from framework.emr.logs.follow import followed
     from framework.emr.logs.mask import AcrossLines, masked
     from framework.emr.logs.places import ENDED, StepLogs, described
+    from framework.emr.pace import Pace
 
     waited: list[bool] = []
 
@@ -119,7 +119,7 @@ def _follow(emr: Any, s3: Any, there: "StepLogs", wanted: Sequence[str], *, driv
 
     current = None
     hidden: defaultdict[str, AcrossLines] = defaultdict(AcrossLines)
-    for log, line in followed(s3, look, clock=clock, sleep=sleep):
+    for log, line in followed(s3, look, clock=clock, sleep=Pace.of(emr).sleep):
         if log.address != current:
             _say(f"==> {masked(log.address)} <==")
             current = log.address

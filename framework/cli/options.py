@@ -1,5 +1,6 @@
 """Options that several verbs take, and the question that several ask."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -12,6 +13,15 @@ Environment = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override a setting, such as lake.root=/tmp/lake")
 ]
+
+
+def moment(text: str) -> datetime:
+    """Return the time that was typed; without a zone it is UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: use YYYY-MM-DD or YYYY-MM-DDTHH:MM") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def confirm(question: str) -> None:

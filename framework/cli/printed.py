@@ -1,7 +1,10 @@
 """What is printed of a request: no secret that is known here, and no number of an account."""
 
-import sys
 from typing import TYPE_CHECKING, Any
+
+import typer
+
+from framework.sensitive import MASK
 
 if TYPE_CHECKING:
     from framework.config import Settings
@@ -29,16 +32,16 @@ def masked(value: Any, settings: "Settings") -> Any:
 def say_what_is_masked(text: str) -> None:
     """Say on stderr that somebody who pastes a command has to put a number in."""
     if MASKED_ACCOUNT in text:
-        print(SAID, file=sys.stderr)  # noqa: T201
+        typer.echo(SAID, err=True)
 
 
 def say_commas(steps: list[str]) -> None:
     """Say on stderr of which steps the printed command does not do the same."""
     for step in steps:
-        print(  # noqa: T201
+        typer.echo(
             f"The command does not do the same: `aws` parts properties at commas, and step {step!r} has one in a "
             "property, or `=` in the name of one.",
-            file=sys.stderr,
+            err=True,
         )
 
 
@@ -48,5 +51,5 @@ def _text(text: str, settings: "Settings") -> str:
 
     for value in settings.secrets.values():
         if len(known := value.get_secret_value()) >= SHORTEST_SECRET:
-            text = text.replace(known, "**********")
+            text = text.replace(known, MASK)
     return without_accounts(text, MASKED_ACCOUNT)

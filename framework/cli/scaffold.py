@@ -22,6 +22,7 @@ PROJECT_FILES = {
     "conf/local.toml": "conf/local.toml",
     "conf/test.toml": "conf/test.toml",
     "conf/prod.toml": "conf/prod.toml",
+    "conf/local-emr.toml": "conf/local-emr.toml",
     "scripts/run_job.py": "scripts/run_job.py",
 }
 
@@ -116,10 +117,14 @@ def _installed() -> tuple[str, str]:
     try:
         found = distribution("lakegate")
     except PackageNotFoundError:
-        return "0", "lakegate[spark,emr]"
-    name = "lakegate[spark35,emr]" if _spark().startswith("3.5") else "lakegate[spark,emr]"
+        return "0", _with("spark")
+    name = _with("spark35" if _spark().startswith("3.5") else "spark")
     origin = json.loads(found.read_text("direct_url.json") or "{}").get("url")
     return found.version, f"{name} @ {origin}" if origin else f"{name}=={found.version}"
+
+
+def _with(spark: str) -> str:
+    return f"lakegate[{spark},emr,local-emr]"
 
 
 def _spark() -> str:

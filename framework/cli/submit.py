@@ -4,7 +4,6 @@ import json
 import os
 import re
 import secrets
-import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -130,7 +129,7 @@ def submit(
     token = submission or secrets.token_hex(4)
     region = aws.region(settings.aws)
     for setting, said in aws.doubts(settings.aws):
-        print(f"{setting}: {said}", file=sys.stderr)  # noqa: T201
+        typer.echo(f"{setting}: {said}", err=True)
     known = [*(value.get_secret_value() for value in settings.secrets.values()), *_of_shell()]
     made = chain(works, settings, bundle, on_failure=on_failure, token=token, region=region, secrets=known)
     if jobs:
@@ -184,7 +183,7 @@ def on_cluster(
     # Said before the call: whoever interrupts it can say it again.
     typer.echo(f"Submission {token} to cluster {cluster}:")
     once = client("emr", settings, retries=False)
-    ids = add(once, add_request(cluster, made, settings.emr), token, clock=clock, pace=Pace(), again=again)
+    ids = add(once, add_request(cluster, made, settings.emr), token, clock=clock, pace=Pace.of(emr), again=again)
     return emr, cluster, ids
 
 
@@ -200,7 +199,7 @@ def _require_fit(here: project.Project, jobs: Sequence[str], settings: "Settings
     found = release(settings.emr.release)
     require_fit(found, python=settings.emr.python, applications=sorted(applications), tables=needs)
     for said in warnings(found, clock().date()):
-        print(said, file=sys.stderr)  # noqa: T201
+        typer.echo(said, err=True)
 
 
 def _bundle(here: project.Project, settings: "Settings", jobs: "Sequence[SparkJob]") -> "Bundle":
@@ -239,7 +238,7 @@ def _print(request: "AddRequest", region: str | None) -> None:
     say_what_is_masked(command)
     say_commas(parted(request))
     if request["JobFlowId"] == NO_CLUSTER:
-        print(f"{NO_CLUSTER} stands for the cluster, which is found by its name.", file=sys.stderr)  # noqa: T201
+        typer.echo(f"{NO_CLUSTER} stands for the cluster, which is found by its name.", err=True)
 
 
 def _leave_out_variables() -> None:
@@ -249,7 +248,7 @@ def _leave_out_variables() -> None:
     elsewhere = ("SECRETS__", "EMR__", "AWS__")
     mine = [name for name in os.environ if name.startswith(PREFIX) and name not in NOT_SETTINGS]
     if lost := sorted(name for name in mine if not name.removeprefix(PREFIX).startswith(elsewhere)):
-        print(f"{', '.join(lost)}: set in this shell only; for the cluster say --set.", file=sys.stderr)  # noqa: T201
+        typer.echo(f"{', '.join(lost)}: set in this shell only; for the cluster say --set.", err=True)
     for name in lost:
         del os.environ[name]
 

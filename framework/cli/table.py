@@ -1,43 +1,133 @@
 """`lakegate table NAME`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Printed
 
 from framework.cli import project
 from framework.cli.start import clock, start
-from framework.errors import UnreadableTableError
+from framework.errors import UnreadableTableError, alternatives
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Row
+
+    from framework.tables import Lake
+
+# More rows than a picture of one key can show.
+MOST_BELIEFS = 500
 
 
-def print_table(
-    name: str, environment: str, overrides: Sequence[str], *, run: str | None, version: int | None, limit: int
-) -> None:
-    """Print rows of a table. Raises UnknownRunError, or a TableError where it, or the snapshot, cannot be read."""
-    here = project.find()
-    settings, lake = start(here, f"table {name}", environment, overrides, quiet=True)
-    from py4j.protocol import Py4JJavaError
-    from pyspark.errors import PySparkException
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which rows are asked for: of a snapshot, of times that the table keeps, of a key."""
 
-    from framework.pipeline.work import reading
-    from framework.sources import table as source
-    from framework.tables import Table
-    from framework.tables.read import first_line
+    run: str | None = None
+    version: int | None = None
+    valid: datetime | None = None
+    system: datetime | None = None
+    key: Mapping[str, str] = field(default_factory=dict)
 
-    now = reading(lake, settings, clock())
-    chosen = source(Table(name), run=run, version=version)
-    pin = chosen.pin(now)
-    rows = chosen.read(now, pin)
-    printed = Printed(title=f"{name}, version {pin.version}", title_justify="left")
+
+def keyed(said: Sequence[str]) -> dict[str, str]:
+    """Return the columns and values of --key COLUMN=VALUE."""
+    parts = [each.partition("=") for each in said]
+    if wrong := [name for name, equals, _ in parts if not (name and equals)]:
+        raise typer.BadParameter(f"--key {wrong[0]}: say COLUMN=VALUE, such as --key tailnum=N10156")
+    return {name: value for name, _, value in parts}
+
+
+def print_table(name: str, environment: str, overrides: Sequence[str], asked: Asked, *, limit: int) -> None:
+    """Print rows of a table.
+
+    Raises UnknownRunError, NoHistoryError, or a TableError where it, or the snapshot, cannot be read.
+    """
+    _, rows, version = _asked_for(name, environment, overrides, asked)
+    printed = Printed(title=f"{name}, version {version}", title_justify="left")
     for column in rows.columns:
         printed.add_column(escape(column), overflow="fold")
-    try:
-        shown, count = rows.limit(limit).collect(), rows.count()
-    except (Py4JJavaError, PySparkException) as error:
-        raise UnreadableTableError(name, pin.version, first_line(error)) from None
+    shown, count = _read(name, version, rows, limit)
     for row in shown:
         printed.add_row(*("" if value is None else escape(str(value)) for value in row))
     console = Console(highlight=False)
     console.print(printed)
     console.print(f"{len(shown)} of {count:,} rows")
+
+
+def draw_table(name: str, environment: str, overrides: Sequence[str], asked: Asked, *, svg: Path | None) -> None:
+    """Draw what a table believes of one key, in both times; raises as `print_table` does."""
+    from framework.report import timeline
+    from framework.tables import Table
+    from framework.tables.history.ask import periods
+
+    if not asked.key:
+        raise typer.BadParameter("--timeline draws one key: say --key COLUMN=VALUE, once for each column of the key")
+    lake, rows, version = _asked_for(name, environment, overrides, asked)
+    of = periods(lake, Table(name))
+    times = (*of.valid, *of.bitemporal)
+    found, count = _read(name, version, rows, MOST_BELIEFS)
+    if count > MOST_BELIEFS:
+        raise typer.BadParameter(
+            f"{count:,} rows have this --key, and a picture {MOST_BELIEFS} at most: name more columns"
+        )
+    payload = [column for column in rows.columns if column not in (*times, *asked.key)]
+    told = [column for column in payload if len({str(row[column]) for row in found}) > 1] or payload[:1]
+    beliefs = [
+        timeline.Belief(
+            ", ".join(f"{column}={row[column]}" if len(told) > 1 else str(row[column]) for column in told),
+            (row[times[0]], row[times[1]]),
+            (row[times[2]], row[times[3]]),
+        )
+        for row in found
+    ]
+    drawn = timeline.timeline(beliefs)
+    typer.echo(timeline.text(drawn))
+    if svg:
+        key = ", ".join(f"{column}={value}" for column, value in asked.key.items())
+        svg.parent.mkdir(parents=True, exist_ok=True)
+        svg.write_text(timeline.svg(drawn, f"{name}, {key}"), encoding="utf-8")
+
+
+def _asked_for(
+    name: str, environment: str, overrides: Sequence[str], asked: Asked
+) -> "tuple[Lake, DataFrame, int | None]":
+    """Return the lake, the rows, and the version that they are of."""
+    here = project.find()
+    settings, lake = start(here, f"table {name}", environment, overrides, quiet=True)
+    from pyspark.sql import functions as F
+
+    from framework.pipeline.work import reading
+    from framework.sources import table as source
+    from framework.tables import Table
+    from framework.tables.history.ask import periods, sliced
+
+    now = reading(lake, settings, clock())
+    chosen = source(Table(name), run=asked.run, version=asked.version)
+    pin = chosen.pin(now)
+    rows = chosen.read(now, pin)
+    for column, value in asked.key.items():
+        if column not in rows.columns:
+            raise typer.BadParameter(f"--key {column}: {name} has no such column. {alternatives(column, rows.columns)}")
+        rows = rows.where(F.col(column).cast("string") == value)
+    if asked.valid or asked.system:
+        rows = sliced(rows, periods(lake, Table(name)), valid=asked.valid, system=asked.system)
+    return lake, rows, pin.version
+
+
+def _read(name: str, version: int | None, rows: "DataFrame", limit: int) -> "tuple[list[Row], int]":
+    """Return as many rows, and how many there are. Raises UnreadableTableError."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    from framework.tables.read import first_line
+
+    try:
+        return rows.limit(limit).collect(), rows.count()
+    except (Py4JJavaError, PySparkException) as error:
+        raise UnreadableTableError(name, version, first_line(error)) from None

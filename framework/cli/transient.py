@@ -66,12 +66,12 @@ def on_transient(
             typer.echo(f"Made the security configuration {request['SecurityConfiguration']}.")
         typer.echo(f"Submission {token} to a cluster of its own:")
         try:
-            found = cluster.create(emr, client("emr", settings, retries=False), request, token, since, Pace())
+            found = cluster.create(emr, client("emr", settings, retries=False), request, token, since, Pace.of(emr))
         except LostClusterError as error:
             raise LostAnswerError(name, token, error.reason) from error
-    typer.echo(f"{found}  {name}: {console(emr.meta.region_name, found)}")
+    typer.echo(f"{found}  {name}: {console(emr, found)}")
     unlisted = "it is there, and its steps are not listed yet"
-    steps = look(emr, found, token, len(made.requests), clock, Pace(), unlisted)
+    steps = look(emr, found, token, len(made.requests), clock, Pace.of(emr), unlisted)
     if not steps:
         raise LostAnswerError(found, token, unlisted)
     return emr, found, same_steps(steps, made.requests, found, token, lost="" if earlier else unlisted)

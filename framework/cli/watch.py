@@ -62,7 +62,7 @@ def watch(
         return [each for each in ids if each not in seen or seen[each].is_active]
 
     try:
-        ended = wait(emr, cluster, ids, pace=Pace(), timeout=timeout, observe=observe)
+        ended = wait(emr, cluster, ids, pace=Pace.of(emr), timeout=timeout, observe=observe)
     except (StepTimeoutError, KeyboardInterrupt):
         _give_up(emr, cluster, active(), on_timeout, more)
         raise
@@ -93,7 +93,7 @@ def cancel_and_say(emr: Any, cluster: str, ids: Sequence[str]) -> bool:
     from framework.emr.pace import Pace
     from framework.emr.steps.cancel import cancel
 
-    done = cancel(emr, cluster, ids, pace=Pace())
+    done = cancel(emr, cluster, ids, pace=Pace.of(emr))
     for each in done:
         refused = f", not cancelled: {each.refused}" if each.refused else ""
         typer.echo(f"{said(each.step)}{refused}")

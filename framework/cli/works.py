@@ -1,8 +1,9 @@
 """What the words behind `lakegate submit` mean: jobs with their parameters, and steps of the settings."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import typer
 
 from framework.cli import project
 from framework.errors import AmbiguousWorkError, ChainParameterError, UnknownWorkError
@@ -87,7 +88,7 @@ def _check(here: project.Project, name: str, given: Mapping[str, str]) -> None:
     """Import a job and check its parameters; without pyspark say that nobody did."""
     if not project.has_pyspark():
         said = "its parameters, and what its tables ask of Delta, are unchecked: pyspark is not installed here"
-        print(f"{name}: {said}.", file=sys.stderr)  # noqa: T201
+        typer.echo(f"{name}: {said}.", err=True)
         return
     from framework.cli.run import RunCommands
     from framework.pipeline.parameters import values

@@ -1,5 +1,7 @@
 """`[emr]`: where jobs are submitted to, and with what."""
 
+import platform
+import sys
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -11,12 +13,19 @@ from framework.config.steps import StepSettings
 Architecture = Literal["x86_64", "aarch64"]
 
 
+def this_machine() -> Architecture:
+    """Return the CPU of this machine, in Linux's words."""
+    return "aarch64" if platform.machine().lower() in ("aarch64", "arm64") else "x86_64"
+
+
 class EmrSettings(Section):
     """How jobs become steps of an EMR cluster."""
 
     release: str = Field("emr-spark-8.2.0", description="release label; `lakegate releases` lists them")
-    architecture: Architecture = Field("aarch64", description="of the nodes; aarch64 is Graviton")
-    python: str = Field("3.11", pattern=r"^3\.\d+$", description="of driver and executors; the release must have it")
+    architecture: Architecture = Field("aarch64", description="of the nodes; aarch64 is Graviton; host: as here")
+    python: str = Field(
+        "3.11", pattern=r"^3\.\d+$", description="of driver and executors; the release must have it; host: as here"
+    )
     artifacts: str | None = Field(
         None,
         # Spark parts the addresses of archives at `,` and their names at `#`.
@@ -35,6 +44,17 @@ class EmrSettings(Section):
     tags: Tags = Field(default_factory=dict, description="on what is made; EMR passes them on to EC2")
     cluster: ClusterSettings = ClusterSettings()
     steps: tuple[StepSettings, ...] = ()
+
+    @field_validator("architecture", mode="before")
+    @classmethod
+    def _of_this_machine(cls, value: object) -> object:
+        """`host` is for the EMR on this machine, whose nodes have no other CPU."""
+        return this_machine() if value == "host" else value
+
+    @field_validator("python", mode="before")
+    @classmethod
+    def _of_this_environment(cls, value: object) -> object:
+        return f"{sys.version_info.major}.{sys.version_info.minor}" if value == "host" else value
 
     @field_validator("conf")
     @classmethod

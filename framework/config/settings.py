@@ -28,7 +28,10 @@ from framework.errors import SettingError, UnknownEnvironmentError, alternatives
 from framework.sensitive import shown
 
 PREFIX = "LAKEGATE_"
-NOT_SETTINGS = {"LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_NO_INSTALL", "LAKEGATE_JVMS", "LAKEGATE_POSTGRES"}
+NOT_SETTINGS = {
+    *("LAKEGATE_CONF", "LAKEGATE_ENV", "LAKEGATE_LOCAL_EMR"),
+    *("LAKEGATE_NO_INSTALL", "LAKEGATE_JVMS", "LAKEGATE_POSTGRES"),
+}
 # As botocore takes it.
 HOST = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 PORT = r"\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]"
@@ -94,6 +97,7 @@ class AwsSettings(Section):
 
     region: str | None = None
     endpoint_url: str | None = Field(None, description="another endpoint than AWS's own, for tests")
+    local: bool = Field(False, description="take no endpoint but one on this machine")
     secrets: bool = Field(False, description="ask AWS Secrets Manager for secrets that the environment does not have")
 
     @field_validator("endpoint_url")

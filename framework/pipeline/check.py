@@ -27,7 +27,7 @@ from framework.pipeline.pure import no_actions
 from framework.sources import Reading
 from framework.tables import RowModel
 from framework.tables.model import differences, schema
-from framework.tables.prepare import ADDED, require_frame
+from framework.tables.prepare import ADDED
 
 # Where lines of a traceback are not the user's own: on a cluster Spark's Python is not among the installed packages.
 NOT_THE_USERS = tuple(
@@ -154,7 +154,7 @@ def _load_faults(node: Node, maker: Node, rows: DataFrame | None) -> list[Fault]
     assert node.table is not None
     assert rows is not None
     try:
-        require_frame(node.table, rows.schema)
+        node.does.write.require_frame(node.table, rows.schema)  # type: ignore[union-attr]
     except FrameMismatchError as error:
         return [_fault(node.key, error, maker.function)]
     return []

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from pyspark import StorageLevel
@@ -27,7 +28,7 @@ from framework.sources.changes import Changes
 from framework.sources.source import file_gone
 from framework.sources.table import TableSource, Written
 from framework.tables import Counts, Loaded, Table, Write, load
-from framework.tables.commit import Transaction, position_of
+from framework.tables.commit import Transaction, position_of, utc_now
 from framework.tables.load import is_applied, loaded_before
 from framework.tables.read import newest_version
 from framework.tables.slices import partitions_of
@@ -68,6 +69,7 @@ class Execution:
     loads: Sequence[str]
     guard: Guard
     observe: Observer
+    clock: Callable[[], datetime] = utc_now
     readings: dict[str, Reading] = field(default_factory=dict)
     frames: dict[str, DataFrame] = field(default_factory=dict)
     unchecked: dict[str, DataFrame] = field(default_factory=dict)
@@ -235,7 +237,7 @@ class Execution:
             "plan": fingerprint(self.plan),
             "code": self.plan.code_version,
         }
-        return Transaction(f"{self.app}/{load}", self.plan.position, notes)
+        return Transaction(f"{self.app}/{load}", self.plan.position, notes, self.clock)
 
     def _chosen(self) -> list[Node]:
         return [node for node in self.job.loads if node.name in self.loads]

@@ -22,11 +22,11 @@ from framework.pipeline.execute import Execution, Observer, StageReport
 from framework.pipeline.job import Job
 from framework.pipeline.parameters import as_json, values
 from framework.pipeline.plan import Planned, fingerprint
+from framework.process import Holder, this_one
 from framework.secrets import secret
 from framework.sources import Reading
 from framework.state import Attempt, History, Lease, LoggedLoad, LoggedRun, Withdrawn, record
 from framework.state.history import job_of, name
-from framework.state.process import Holder, this_one
 from framework.tables import Lake
 from framework.tables.prepare import require_as_declared
 
@@ -96,6 +96,7 @@ class Work:
             loads=self._loads(history, plan),
             guard=self.guard,
             observe=self.observe,
+            clock=self.clock,
         )
         stages: list[StageReport] = []
         row = self._row(history, plan, attempt, reading.started_at)

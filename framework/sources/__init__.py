@@ -1,5 +1,6 @@
 """Sources: what a batch reads. Each is pinned when the batch is planned and read from the pin."""
 
+from framework.sources.as_of import as_of
 from framework.sources.changes import changes
 from framework.sources.files import files
 from framework.sources.incremental import incremental
@@ -7,4 +8,15 @@ from framework.sources.jdbc import jdbc
 from framework.sources.source import IncrementalSource, Reading, Source
 from framework.sources.table import table, written
 
-__all__ = ["IncrementalSource", "Reading", "Source", "changes", "files", "incremental", "jdbc", "table", "written"]
+__all__ = [
+    "IncrementalSource",
+    "Reading",
+    "Source",
+    "as_of",
+    "changes",
+    "files",
+    "incremental",
+    "jdbc",
+    "table",
+    "written",
+]

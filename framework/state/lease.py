@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 
 from framework import fault, log
 from framework.errors import LakegateError, LeaseHeldError, LeaseLostError
+from framework.process import Holder, lives
 from framework.state.documents import Documents
-from framework.state.process import Holder, lives
 from framework.tables import Lake
 
 POLL_SECONDS = 0.2

@@ -100,11 +100,12 @@ class HadoopStorage:
                 stream.write(bytearray(text.encode()))
             finally:
                 stream.close()
-            renamer = fs.FileContext.getFileContext(there.toUri(), system.getConf())
+            # By the file system's own address: that of a path need not say which host it is, as in hdfs:///lake.
+            renamer = fs.FileContext.getFileContext(system.getUri(), system.getConf())
         except Py4JJavaError as error:
             raise _failed(path, error) from None
         try:
-            renamer.rename(draft, there, options)
+            renamer.rename(system.makeQualified(draft), system.makeQualified(there), options)
         except Py4JJavaError as error:
             system.delete(draft, False)
             if "FileAlreadyExists" in error.java_exception.getClass().getName():

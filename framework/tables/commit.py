@@ -7,6 +7,7 @@ commit as the rows. A second commit of the same version is skipped, so a load th
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -14,13 +15,22 @@ from framework.batch import Position
 from framework.tables.lake import Lake, partition_columns
 
 
+def utc_now() -> datetime:
+    """Return the time of now, UTC."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """What one load of one batch writes into its commit: `app_id` for life, the position, and notes for readers."""
+    """What one load of one batch writes into its commit: `app_id` for life, the position, and notes for readers.
+
+    `clock` is asked at the commit, by tables that keep when they were told something.
+    """
 
     app_id: str
     position: Position
     notes: Mapping[str, Any] = field(default_factory=dict)
+    clock: Callable[[], datetime] = field(default=utc_now, compare=False)
 
     @property
     def options(self) -> dict[str, str]:
@@ -42,7 +52,9 @@ class Transaction:
 class Counts:
     """Rows of one load: `read` = inserted + updated + unchanged + deduplicated.
 
-    `deleted` were the table's; whole files that go (an overwrite, a replaced partition) are not counted in rows.
+    `deleted` were the table's; whole files that go (an overwrite, a replaced partition) are not counted in rows. Where
+    a load's rows are changes of a history, `updated` are those that had an effect, and of the table's own rows it has
+    `closed` and `written` so many.
     """
 
     read: int = 0
@@ -51,6 +63,8 @@ class Counts:
     deleted: int = 0
     unchanged: int = 0
     deduplicated: int = 0
+    closed: int = 0
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +148,15 @@ def position_of(lake: Lake, table: str, app_id: str) -> Position | None:
     """Return the last position that `app_id` committed to the table, None if it never did."""
     found = lake.snapshot(table).transactions().get(app_id)
     return Position.of(int(found.get())) if found.isDefined() else None
+
+
+def newest_commit(lake: Lake, table: str, wanted: Callable[[Commit], bool]) -> Commit | None:
+    """Return the newest commit that is wanted; None if none in the log is."""
+    for version in range(int(lake.snapshot(table).version()), -1, -1):
+        commit = read_commit(lake, table, version, {})
+        if commit is None or wanted(commit):
+            return commit
+    return None
 
 
 def find_commit(lake: Lake, table: str, transaction: Transaction) -> Commit | None:

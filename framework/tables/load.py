@@ -15,11 +15,11 @@ from framework import fault, log
 from framework.errors import ConflictError, StaleEpochError
 from framework.tables.commit import Counts, Loaded, Transaction, loaded, position_of
 from framework.tables.lake import Lake
-from framework.tables.prepare import require_as_declared, require_frame
+from framework.tables.prepare import require_as_declared
 from framework.tables.table import Table
 from framework.tables.write import Write
 
-# Those after which a load that reads its rows from pins may be done again; Delta names them alike on every version.
+# Those after which a load that reads its rows from pins may be done again; Delta names its own alike on every version.
 CONFLICTS = (
     "ConcurrentAppendException",
     "ConcurrentDeleteReadException",
@@ -27,6 +27,7 @@ CONFLICTS = (
     "ConcurrentTransactionException",
     "MetadataChangedException",
     "ProtocolChangedException",
+    "SystemTimeMovedError",
 )
 TRIES = 30
 LONGEST_PAUSE = 8.0
@@ -50,7 +51,7 @@ def load(lake: Lake, table: Table, write: Write, rows: DataFrame, transaction: T
     that it does not, or have one of another type; StaleEpochError where a rollback came between; ConflictError where
     other writers leave no room.
     """
-    require_frame(table, rows.schema)
+    write.require_frame(table, rows.schema)
     conflict = ""
     for number in range(TRIES):
         if is_applied(lake, table, transaction):

@@ -5,32 +5,31 @@ out of the MERGE, so that its files are not rewritten; that comparison reads the
 conflict check sees it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, Row, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from framework.errors import DeclarationError, DuplicateKeyError, NullKeyError, SequenceError, alternatives
 from framework.session import derive
 from framework.tables.commit import Counts, Loaded, Transaction, loaded
+from framework.tables.compare import comparable
 from framework.tables.lake import Lake
 from framework.tables.model import columns, generated_columns
 from framework.tables.prepare import ADDED, prepared
-from framework.tables.slices import any_of, follows_from_keys, literal
+from framework.tables.slices import among, follows_from_keys, touched
 from framework.tables.table import Table
-from framework.tables.write import RightFor, Write, computed_once
+from framework.tables.write import OfTheTable, RightFor, Write, computed_once
 
-MOST_LITERALS = 1_000
 EXAMPLES = 3
 CHANGE = "_change"
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(OfTheTable):
     """A merge by the table's keys, with or without deleting what the rows lack."""
 
     sequence_by: str | None = None
@@ -122,7 +121,7 @@ def _latest(rows: DataFrame, table: Table, sequence_by: str) -> DataFrame:
     newest_first = Window.partitionBy(*table.keys).orderBy(F.col(sequence_by).desc())
     ranked = rows.withColumn(CHANGE, F.rank().over(newest_first)).where(F.col(CHANGE) == 1).drop(CHANGE)
     fields = [field for field in rows.schema.fields if field.name not in ADDED]
-    whole = F.struct(*(_comparable(F.col(field.name), field.dataType) for field in fields))
+    whole = F.struct(*(comparable(F.col(field.name), field.dataType) for field in fields))
     return ranked.withColumn(CHANGE, whole).dropDuplicates([CHANGE]).drop(CHANGE)
 
 
@@ -143,7 +142,7 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
         F.sum("_rows").alias("rows"),
         F.sum("_nulls").alias("nulls"),
         F.sum("_keys").alias("keys"),
-        *(column for name in partitions for column in _touched(name)),
+        *(column for name in partitions for column in touched(name)),
     ).first()
     assert found is not None
     count = found["rows"] or 0
@@ -154,26 +153,8 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
         examples = [", ".join(f"{key}={row[key]!r}" for key in table.keys) for row in doubled]
         raise DuplicateKeyError(table.name, table.keys, examples, sequenced=merge.sequence_by is not None)
     kinds = {field.name: field.dataType for field in rows.schema.fields}
-    conditions = [_among(name, kinds[name], found[f"values_{name}"], found[f"ends_{name}"]) for name in partitions]
+    conditions = [among(name, kinds[name], found[f"values_{name}"], found[f"ends_{name}"]) for name in partitions]
     return count, " AND ".join(conditions) if count and conditions else None
-
-
-def _touched(name: str) -> tuple[Column, Column]:
-    """Return a partition column's distinct values (one more than may be named), and its ends and whether it is NULL."""
-    values = F.slice(F.sort_array(F.collect_set(F.col(name).cast("string"))), 1, MOST_LITERALS + 1)
-    ends = F.struct(
-        F.min(name).cast("string").alias("low"),
-        F.max(name).cast("string").alias("high"),
-        F.max(F.isnull(name)).alias("null"),
-    )
-    return values.alias(f"values_{name}"), ends.alias(f"ends_{name}")
-
-
-def _among(name: str, kind: DataType, values: Sequence[str], ends: Row) -> str:
-    if len(values) <= MOST_LITERALS:
-        return any_of(f"t.`{name}`", kind, [*values, None] if ends["null"] else values)
-    between = f"t.`{name}` BETWEEN {literal(ends['low'], kind)} AND {literal(ends['high'], kind)}"
-    return f"({between} OR t.`{name}` IS NULL)" if ends["null"] else f"({between})"
 
 
 def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pruning: str | None) -> DataFrame:
@@ -197,8 +178,8 @@ def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pru
     if compared:
         differs = F.lit(False)
         for name in compared:
-            differs = differs | ~_comparable(F.col(name), kinds[name]).eqNullSafe(
-                _comparable(F.col(f"_t_{name}"), kinds[name])
+            differs = differs | ~comparable(F.col(name), kinds[name]).eqNullSafe(
+                comparable(F.col(f"_t_{name}"), kinds[name])
             )
         if merge.sequence_by:
             ours, theirs = F.col(merge.sequence_by), F.col(f"_t_{merge.sequence_by}")
@@ -207,26 +188,6 @@ def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pru
     named = [F.coalesce(F.col(key), F.col(f"_t_{key}")).alias(key) for key in table.keys]
     values = [F.col(name) for name in rows.columns if name not in table.keys and name not in generated]
     return both.withColumn(CHANGE, change).where(F.col(CHANGE).isNotNull()).select(*named, *values, CHANGE)
-
-
-def _comparable(column: Column, kind: DataType) -> Column:
-    """Spark compares everything but maps; a map, however deep inside, becomes its entries in order."""
-    if not _holds_map(kind):
-        return column
-    if isinstance(kind, ArrayType):
-        return F.transform(column, lambda item: _comparable(item, kind.elementType))
-    if isinstance(kind, StructType):
-        inside = (_comparable(column[field.name], field.dataType).alias(field.name) for field in kind.fields)
-        return F.when(column.isNotNull(), F.struct(*inside))
-    assert isinstance(kind, MapType)
-    entry = StructType().add("key", kind.keyType).add("value", kind.valueType)
-    return F.array_sort(_comparable(F.map_entries(column), ArrayType(entry)))
-
-
-def _holds_map(kind: DataType) -> bool:
-    if isinstance(kind, StructType):
-        return any(_holds_map(field.dataType) for field in kind.fields)
-    return isinstance(kind, MapType) or (isinstance(kind, ArrayType) and _holds_map(kind.elementType))
 
 
 def _counts(read: int, kept: int, metrics: Mapping[str, int]) -> Counts:

@@ -92,7 +92,10 @@ def _create(lake: Lake, table: Table, columns: StructType) -> None:
     # Delta takes any folder that holds something for a table, also the log of a process that was killed before the
     # first commit, and then makes none.
     lake.storage.delete_begun(f"{lake.path(table.name)}/_delta_log")
-    builder = DeltaTable.createIfNotExists(lake.spark).location(lake.path(table.name))
+    # As Hadoop writes it, hdfs:/lake for hdfs:///lake: Delta compares it letter by letter with what Hadoop makes of it.
+    jvm: Any = lake.spark._jvm
+    location = jvm.org.apache.hadoop.fs.Path(lake.path(table.name)).toString()
+    builder = DeltaTable.createIfNotExists(lake.spark).location(location)
     generated = generated_columns(table.model) if table.model else {}
     for field in columns.fields:
         builder = builder.addColumn(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DateType, NumericType, StringType, TimestampNTZType, TimestampType
 
@@ -11,7 +11,7 @@ from framework.errors import DataRefusedError
 from framework.tables.model import generated_columns
 from framework.tables.table import Table
 
-MOST_SLICES = 10_000
+MOST_SLICES, MOST_LITERALS = 10_000, 1_000
 
 
 def literal(text: str | None, kind: DataType) -> str:
@@ -37,6 +37,25 @@ def any_of(column: str, kind: DataType, values: Sequence[str | None]) -> str:
     if None in values:
         conditions.append(f"{column} IS NULL")
     return "(" + " OR ".join(conditions or ["false"]) + ")"
+
+
+def touched(name: str) -> tuple[Column, Column]:
+    """Return a partition column's distinct values (one more than may be named), and its ends and whether it is NULL."""
+    values = F.slice(F.sort_array(F.collect_set(F.col(name).cast("string"))), 1, MOST_LITERALS + 1)
+    ends = F.struct(
+        F.min(name).cast("string").alias("low"),
+        F.max(name).cast("string").alias("high"),
+        F.max(F.isnull(name)).alias("null"),
+    )
+    return values.alias(f"values_{name}"), ends.alias(f"ends_{name}")
+
+
+def among(name: str, kind: DataType, values: Sequence[str], ends: Row) -> str:
+    """Return the condition that a column of `t` has one of the values, or lies between their ends if they are many."""
+    if len(values) <= MOST_LITERALS:
+        return any_of(f"t.`{name}`", kind, [*values, None] if ends["null"] else values)
+    between = f"t.`{name}` BETWEEN {literal(ends['low'], kind)} AND {literal(ends['high'], kind)}"
+    return f"({between} OR t.`{name}` IS NULL)" if ends["null"] else f"({between})"
 
 
 def values_of(rows: DataFrame, column: str) -> list[str | None]:

@@ -1,6 +1,7 @@
 """Writes that need no key: append, overwrite, and replace of whole slices. Each is one commit.
 
-A write is a value with two methods: `require(table)` refuses a declaration that it cannot serve, when the job is built;
+A write is a value: `require(table)` refuses a declaration that it cannot serve, when the job is built;
+`require_frame(table, columns)` a frame, before anything is written;
 `commit(lake, table, rows, transaction)` writes, and returns what it left.
 """
 
@@ -10,12 +11,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pyspark.sql import DataFrame, DataFrameWriter
+from pyspark.sql.types import StructType
 
 from framework.errors import DeclarationError, UntouchedSliceError, alternatives
 from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.lake import Lake
 from framework.tables.model import columns, generated_columns
-from framework.tables.prepare import prepared
+from framework.tables.prepare import prepared, require_frame
 from framework.tables.slices import any_of, values_of
 from framework.tables.table import Table
 
@@ -40,12 +42,25 @@ class Write(Protocol):
     def require(self, table: Table) -> None:
         """Raise DeclarationError where the table's declaration lacks what this write needs."""
 
+    def require_frame(self, table: Table, frame: StructType) -> None:
+        """Raise FrameMismatchError where a frame has not the columns that this write takes."""
+
     def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Write the rows in one commit that carries the transaction."""
 
 
+class OfTheTable:
+    """What takes frames of the columns that the table declares."""
+
+    __slots__ = ()
+
+    def require_frame(self, table: Table, frame: StructType) -> None:
+        """The frame must have the table's columns."""
+        require_frame(table, frame)
+
+
 @dataclass(frozen=True, slots=True)
-class Append:
+class Append(OfTheTable):
     """Add all rows."""
 
     @property
@@ -68,7 +83,7 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
-class Overwrite:
+class Overwrite(OfTheTable):
     """Put the rows in the place of all that the table holds."""
 
     @property
@@ -93,7 +108,7 @@ class Overwrite:
 
 
 @dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(OfTheTable):
     """Put the rows in the place of the slices that they belong to.
 
     `touched` are the slices of which the rows hold everything, as Spark casts them to strings: then these are replaced,

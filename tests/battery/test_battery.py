@@ -17,6 +17,7 @@ from framework.sources.table import TableSource
 from framework.tables import Frame, Lake, Loaded, Table, append, overwrite, upsert
 from framework.tables.commit import Counts, Transaction
 from framework.tables.model import schema
+from framework.tables.write import OfTheTable
 from tests.battery.checks import SOURCE_CHECKS, WRITE_CHECKS, Frames
 from tests.battery.connectors import CONNECTORS, EARLY, ORIGIN, TARGET, WRITES, City, Connector, World
 from tests.postgres import PASSWORD
@@ -128,13 +129,13 @@ def test_each_broken_source_is_found_by_its_check(world: World, twin: str, check
         SOURCE_CHECKS[check](world, connector)
 
 
-class IgnoresTheTransaction:
+class IgnoresTheTransaction(OfTheTable):
     def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         rows.write.format("delta").mode("append").save(lake.path(table.name))
         return Loaded(0, (), Counts())
 
 
-class EmptiesWhatItHasNoRowsFor:
+class EmptiesWhatItHasNoRowsFor(OfTheTable):
     def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         return (overwrite() if rows.isEmpty() else append()).commit(lake, table, rows, transaction)
 

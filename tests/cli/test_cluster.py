@@ -45,7 +45,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Clients:
 
     def client(service: str, _: Any, *, retries: bool = True) -> Any:
         found = made["once" if service == "emr" and not retries and "once" in made else service]
-        found.meta = SimpleNamespace(region_name="eu-north-1")
+        found.meta = SimpleNamespace(region_name="eu-north-1", endpoint_url="https://aws.amazon.com")
         return found
 
     monkeypatch.setattr(aws, "client", client)

@@ -13,6 +13,7 @@ MADE = {
     ".gitignore",
     "Makefile",
     "README.md",
+    "conf/local-emr.toml",
     "conf/local.toml",
     "conf/prod.toml",
     "conf/test.toml",
@@ -42,6 +43,12 @@ def test_a_folder_that_is_empty_is_filled(tmp_path: Path) -> None:
 
 def test_its_environment_of_a_cluster_is_the_sample_of_this_repository(shop: Path) -> None:
     assert (shop / "conf" / "prod.toml").read_text() == (ROOT / "conf" / "prod.toml").read_text()
+
+
+def test_its_emr_on_this_machine_is_that_of_this_repository_without_the_steps(shop: Path) -> None:
+    ours, its = (tomllib.loads((root / "conf" / "local-emr.toml").read_text()) for root in (ROOT, shop))
+    assert ours["emr"].pop("steps")
+    assert its == ours
 
 
 def test_its_distribution_has_a_name_that_python_allows_and_needs_this_lakegate(shop: Path) -> None:
@@ -89,6 +96,7 @@ def test_its_wheel_has_the_jobs_and_their_settings(shop: Path, tmp_path: Path) -
     assert {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name} == {
         "jobs/__init__.py",
         "jobs/orders.py",
+        "jobs/conf/local-emr.toml",
         "jobs/conf/local.toml",
         "jobs/conf/prod.toml",
         "jobs/conf/test.toml",

@@ -24,8 +24,8 @@ def test_each_job_is_listed_with_the_first_line_of_its_docstring(orders: Path) -
     assert _listed(orders) == {"orders": "Orders: say in one line what this job does.", "zebras": "Count zebras."}
 
 
-def test_this_repository_s_job_is_listed() -> None:
-    assert list(_listed(ROOT)) == ["flights"]
+def test_this_repository_s_jobs_are_listed() -> None:
+    assert list(_listed(ROOT)) == ["flights", "planes_history"]
 
 
 def test_no_job_is_imported_to_be_listed(orders: Path) -> None:

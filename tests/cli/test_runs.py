@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from pyspark.sql import SparkSession
 
 from framework.batch import Position
-from framework.cli.backfill import moment
+from framework.cli.options import moment
 from framework.errors import (
     BackfillRefusedError,
     RollbackRefusedError,
@@ -24,9 +24,9 @@ from framework.errors import (
     UnknownRunError,
     UnreadableTableError,
 )
+from framework.process import Holder, Process, boot_id, process
 from framework.state import Attempt
 from framework.state.lease import Grant
-from framework.state.process import Holder, Process, boot_id, process
 from tests.command import Said, lakegate, project, rows_at
 
 DAY_3 = "id,status,amount,updated_at\n2,PAID,7.5,2024-01-03T09:00:00Z\n4,open,1.0,2024-01-03T10:00:00Z\n"

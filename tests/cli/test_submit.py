@@ -772,7 +772,7 @@ class Transient(Emr):
             "create_security_configuration": lambda Name, **_: {"Name": Name, "CreationDateTime": NOW},
         }
         self.client = Amazon(**{**self.client.answers, **answers})
-        self.client.meta = SimpleNamespace(region_name="eu-west-1")
+        self.client.meta = SimpleNamespace(region_name="eu-west-1", endpoint_url="https://aws.amazon.com")
 
     def run(self, **request: Any) -> Any:
         self.made.append(request)

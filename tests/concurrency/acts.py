@@ -13,9 +13,9 @@ from framework.batch import Position
 from framework.config import LandingSettings
 from framework.pipeline import Job, extract, run
 from framework.pipeline import load as into
+from framework.process import this_one
 from framework.sources import files, incremental
 from framework.state import Lease
-from framework.state.process import this_one
 from framework.tables import RowModel, Table, append, upsert
 from framework.tables.commit import Transaction
 from framework.tables.load import load

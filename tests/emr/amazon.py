@@ -7,6 +7,7 @@ that a text may be are checked here.
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
@@ -43,7 +44,7 @@ class Amazon:
     the request.
     """
 
-    meta: Any = None
+    meta: Any = SimpleNamespace(region_name="eu-central-1", endpoint_url="https://aws.amazon.com")
 
     def __init__(self, service: str = "emr", **answers: list[Answer] | Callable[..., Answer]) -> None:
         self.service = service

@@ -14,24 +14,11 @@ import boto3
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
+from framework.local_emr.daemons.jars import BUNDLES, PRESENT, S3A
 from framework.session import lane
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "moto", "AWS_SECRET_ACCESS_KEY": "moto", "AWS_DEFAULT_REGION": "us-east-1"}
-# What hadoop-aws needs of the AWS SDK: the bundle that it asks for has all of AWS, in half a gigabyte.
-SDK2, SDK1 = ("s3", "s3-transfer-manager", "sts", "kms"), ("s3", "sts", "dynamodb")
-JARS = {
-    "4.1": [
-        "org.apache.hadoop:hadoop-aws:3.4.2",
-        *(f"software.amazon.awssdk:{module}:2.29.52" for module in SDK2),
-        "software.amazon.s3.analyticsaccelerator:analyticsaccelerator-s3:1.2.1",
-    ],
-    "3.5": [
-        "org.apache.hadoop:hadoop-aws:3.3.4",
-        *(f"com.amazonaws:aws-java-sdk-{module}:1.12.262" for module in SDK1),
-    ],
-}
-# And what Spark has: on the class path ours would come first.
-EXCLUDES = ["software.amazon.awssdk:bundle", "com.amazonaws:aws-java-sdk-bundle", "io.netty:*", "commons-codec:*"]
+EXCLUDES = [*BUNDLES, *PRESENT]
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,7 @@ class Bucket:
             "LAKEGATE_AWS__ENDPOINT_URL": self.endpoint,
             "LAKEGATE_LAKE__ROOT": f"s3://{self.name}/lake",
             "LAKEGATE_LANDING__ROOT": f"s3://{self.name}/landing",
-            "LAKEGATE_SPARK__PACKAGES": json.dumps(JARS[lane().spark]),
+            "LAKEGATE_SPARK__PACKAGES": json.dumps(S3A[lane().spark]),
             "LAKEGATE_SPARK__PACKAGE_EXCLUDES": json.dumps(EXCLUDES),
             "LAKEGATE_SPARK__CONF": json.dumps(conf),
         }

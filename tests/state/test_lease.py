@@ -15,10 +15,10 @@ import pytest
 
 from framework import fault
 from framework.errors import LeaseHeldError, LeaseLostError, StorageError
+from framework.process import Holder, Process, boot_id, process
 from framework.state import Lease, holder_of, request_stop
 from framework.state.documents import Documents
 from framework.state.lease import Grant
-from framework.state.process import Holder, Process, boot_id, process
 from framework.tables import Lake
 
 NAME = "job-cities"
@@ -170,7 +170,7 @@ COUNTING = """
 import os, platform, sys, time
 from pathlib import Path
 from framework.state.lease import Lease
-from framework.state.process import Holder, boot_id, process
+from framework.process import Holder, boot_id, process
 from framework.tables import Lake
 lake, counter, children = Lake(None, sys.argv[1]), Path(sys.argv[2]), []
 for _ in range(3):

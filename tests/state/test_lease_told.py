@@ -2,8 +2,8 @@
 
 import threading
 
+from framework.process import this_one
 from framework.state import Lease
-from framework.state.process import this_one
 from framework.tables import Lake
 
 

@@ -16,7 +16,8 @@ from framework.errors import DataRefusedError, DuplicateKeyError, NullKeyError, 
 from framework.session import derive
 from framework.tables import Counts, Lake, RowModel, Table, Write, append, generated, load, sync, upsert
 from framework.tables.commit import Transaction
-from framework.tables.merge import Merge, _among, _changes
+from framework.tables.merge import Merge, _changes
+from framework.tables.slices import among
 from tests.delta import actions, given, rows_of, version_of
 
 
@@ -279,11 +280,11 @@ def test_a_sequence_may_be_a_column_that_is_generated_or_added(lake: Lake) -> No
 def test_up_to_a_thousand_partitions_are_named_and_more_are_a_range() -> None:
     few, many = [str(n) for n in range(1_000)], [str(n) for n in range(1_001)]
 
-    named = _among("p", LongType(), few, Row(low="0", high="999", null=True))
+    named = among("p", LongType(), few, Row(low="0", high="999", null=True))
     assert named.startswith("(t.`p` IN (0, 1, 10, ")
     assert named.endswith(") OR t.`p` IS NULL)")
     assert named.count(",") == 999
-    assert _among("p", LongType(), many, Row(low="0", high="1000", null=False)) == "(t.`p` BETWEEN 0 AND 1000)"
-    assert _among("p", StringType(), many, Row(low="a'", high="b", null=True)) == (
+    assert among("p", LongType(), many, Row(low="0", high="1000", null=False)) == "(t.`p` BETWEEN 0 AND 1000)"
+    assert among("p", StringType(), many, Row(low="a'", high="b", null=True)) == (
         "(t.`p` BETWEEN 'a\\'' AND 'b' OR t.`p` IS NULL)"
     )

@@ -99,6 +99,13 @@ def test_a_table_is_made_as_declared_and_what_its_declaration_changes_is_set_onc
     )
 
 
+def test_a_table_is_made_where_the_root_names_no_host(lake: Lake, rows: Any) -> None:
+    # As hdfs:///lake: Hadoop writes the address without the empty host.
+    there = replace(lake, root=f"file://{lake.root}")
+    prepared(there, PLAIN, rows(Plain, {"id": 1}))
+    assert DeltaTable(lake.path(PLAIN.name)).version() == 0
+
+
 def test_a_table_keeps_the_added_columns_only_if_it_was_made_with_them(lake: Lake, rows: Callable[..., Any]) -> None:
     given(lake, PLAIN, "(1, 'Oslo')")
     frame = rows(Plain, {"id": 1}).withColumns({"_source_file": F.lit("a.csv"), "_ingested_at": F.current_timestamp()})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from framework.aws import is_local
 from framework.emr.api import ask, pages
 from framework.emr.cluster.life import OVER, reason
 from framework.errors import AwsRefusedError
@@ -112,8 +113,11 @@ def health(emr: Any, cloudwatch: Any, cluster: str, now: datetime) -> Health:
     )
 
 
-def console(region: str, cluster: str) -> str:
-    """Return the address of a cluster in AWS's console."""
+def console(emr: Any, cluster: str) -> str:
+    """Return the address of a cluster in AWS's console; for one on this machine, that of its endpoint."""
+    if is_local(emr.meta.endpoint_url):
+        return str(emr.meta.endpoint_url)
+    region = emr.meta.region_name
     partition = "cn" if region.startswith("cn-") else "us-gov" if region.startswith("us-gov-") else ""
     domain = DOMAINS.get(partition, "aws.amazon.com")
     return f"https://{region}.console.{domain}/emr/home?region={region}#/clusterDetails/{cluster}"

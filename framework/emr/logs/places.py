@@ -9,7 +9,7 @@ answers of DescribeStep say; else the step's own log does, once it is there.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -63,12 +63,8 @@ class StepLogs:
         told = self.step.get("AdditionalInfo", {}).get("ResourceManagerApplicationIds", [])
         if told:
             return tuple(told)
-        found: dict[str, None] = {}
-        for log in self.named("stderr", "controller", "syslog"):
-            for line in lines(text(self.s3, log)):
-                if "application_" in line:
-                    found |= dict.fromkeys(APPLICATION.findall(line))
-        return tuple(found)
+        logs = self.named("stderr", "controller", "syslog")
+        return submitted(line for log in logs for line in lines(text(self.s3, log)))
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:
@@ -142,6 +138,15 @@ class StepLogs:
                     if "Launching container" in line and (match := LAUNCHED.search(line)):
                         found[int(match[2])] = match[1]
         return found
+
+
+def submitted(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids of the YARN applications that lines say were submitted, each once, in their order."""
+    found: dict[str, None] = {}
+    for line in lines:
+        if "application_" in line:
+            found |= dict.fromkeys(APPLICATION.findall(line))
+    return tuple(found)
 
 
 def step_logs(emr: Any, s3: Any, cluster: str, step: str) -> StepLogs:

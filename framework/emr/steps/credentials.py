@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from framework.errors import CredentialRefusedError
-from framework.sensitive import has_form, is_secret, named_values
+from framework.sensitive import has_form, is_named_secret, is_secret, named_values
 
 NAMED = "it has the name of a secret (what is none needs another name)"
 FORMED = "it looks like a credential"
@@ -13,7 +13,7 @@ def refuse_properties(properties: Mapping[str, object], kind: str, owner: str) -
     """Raise CredentialRefusedError for what is a credential, or holds one: of this kind of value, of this owner."""
     for name, value in properties.items():
         text = str(value)
-        if any(is_secret(*pair) for pair in ((name, text), *named_values([text]))):
+        if is_named_secret(name, text):
             raise CredentialRefusedError(f"{kind} {name!r} of {owner}", NAMED)
         if has_form(text):
             raise CredentialRefusedError(f"{kind} {name!r} of {owner}", FORMED)

@@ -27,14 +27,13 @@ class StepState:
     reason: str = ""
     log_file: str | None = None
     applications: tuple[str, ...] = ()
-    strings: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     action: str = ""
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> "StepState":
         """Return what a summary of list_steps says."""
-        status, config = found.get("Status", {}), found.get("Config", {})
+        status = found.get("Status", {})
         details, times = status.get("FailureDetails", {}), status.get("Timeline", {})
         said = [details.get("Reason"), details.get("Message"), status.get("StateChangeReason", {}).get("Message")]
         return cls(
@@ -48,8 +47,7 @@ class StepState:
             log_file=details.get("LogFile"),
             # Older models of the API do not have it.
             applications=tuple(found.get("AdditionalInfo", {}).get("ResourceManagerApplicationIds", ())),
-            strings=(*config.get("Properties", {}).values(), *config.get("Args", ())),
-            config=config,
+            config=found.get("Config", {}),
             action=found.get("ActionOnFailure", ""),
         )
 
@@ -57,6 +55,11 @@ class StepState:
     def is_active(self) -> bool:
         """Return whether it waits or runs."""
         return self.state in ACTIVE
+
+    @property
+    def strings(self) -> tuple[str, ...]:
+        """Return the values of its properties and its arguments."""
+        return (*self.config.get("Properties", {}).values(), *self.config.get("Args", ()))
 
     @property
     def marker(self) -> str | None:

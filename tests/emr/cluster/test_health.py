@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 
 from framework.emr.cluster.health import METRICS, console, health
@@ -126,4 +127,10 @@ def test_one_that_has_ended_is_not_measured_and_lacks_no_nodes() -> None:
     [("eu-north-1", "aws.amazon.com"), ("cn-north-1", "amazonaws.cn"), ("us-gov-west-1", "amazonaws-us-gov.com")],
 )
 def test_the_console_is_that_of_the_region(region: str, domain: str) -> None:
-    assert console(region, "j-1") == (f"https://{region}.console.{domain}/emr/home?region={region}#/clusterDetails/j-1")
+    made = boto3.client("emr", region_name=region)
+    assert console(made, "j-1") == (f"https://{region}.console.{domain}/emr/home?region={region}#/clusterDetails/j-1")
+
+
+def test_an_endpoint_on_this_machine_has_no_console_of_aws() -> None:
+    here = boto3.client("emr", region_name="us-east-1", endpoint_url="http://127.0.0.1:4566")
+    assert console(here, "j-1") == "http://127.0.0.1:4566"

@@ -264,7 +264,7 @@ HOLD_THE_LEASE = """\
 from framework.cli import main, project
 from framework.cli.start import start
 from framework.state.lease import Lease
-from framework.state.process import this_one
+from framework.process import this_one
 
 settings, lake = start(project.find(), "orders", "prod", [], quiet=True)
 with Lease(lake, "job-orders", this_one(lake.spark)).held(60, 0):

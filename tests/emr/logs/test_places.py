@@ -1,7 +1,9 @@
+import time
 from datetime import UTC, datetime
 
 import pytest
 
+from framework.emr.pace import Pace
 from framework.errors import LogsMissingError, NeitherStepNorClusterError, NoLogUriError
 from tests.command import Said
 from tests.emr.laid_out import APPLICATION, CLIENT_MODE, CLUSTER, STEP, YARN_CLIENT, Emr
@@ -192,7 +194,7 @@ def test_following_says_that_nothing_is_there_yet_and_prints_what_comes(
         assert len(waited) < 5
 
     waited: list[float] = []
-    monkeypatch.setattr("framework.cli.logs.sleep", sleep)  # threads of others sleep, too
+    monkeypatch.setattr(Pace.__init__, "__defaults__", (time.monotonic, sleep, lambda: 1.0))
     monkeypatch.setattr("framework.cli.logs.clock", lambda: datetime(2024, 1, 1, tzinfo=UTC))
 
     said = of(emr, "--follow", "--driver")

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-from framework.state.process import Holder, Process, boot_id, lives, process
+from framework.process import Holder, Process, boot_id, lives, process
 
 
 def test_this_process_lives_and_is_always_the_same() -> None:

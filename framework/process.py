@@ -1,4 +1,4 @@
-"""Processes: who holds a lease, and whether they still live, as this machine can tell of its own."""
+"""Processes: which one holds a lease or was started here, and whether it still lives, as its machine can tell."""
 
 import os
 import platform

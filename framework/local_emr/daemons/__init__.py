@@ -1,0 +1,1 @@
+"""Hadoop's own daemons on this machine: YARN, and HDFS if it is asked for."""

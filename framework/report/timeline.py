@@ -1,0 +1,110 @@
+"""A picture of what a table believes of one key: valid time to the right, system time downwards.
+
+    system time           1998-01-01   2005-07-01
+    2026-11-21 12:00:00   182          182
+    2026-11-22 09:30:00   150          182
+
+A line says what was believed from its time on, until that of the next line; `·` is nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from xml.sax.saxutils import escape
+
+NOTHING = "·"
+FOREVER_YEAR = 9999
+COLUMN_WIDTH, ROW_HEIGHT, SIDE, TOP, MARGIN = 130, 34, 160, 56, 20
+FILLS = ("#dbeafe", "#fef3c7", "#dcfce7", "#fee2e2", "#ede9fe", "#ffedd5", "#cffafe", "#e5e7eb")
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What was believed to hold in a period of valid time, in a period of system time; both are half-open."""
+
+    says: str
+    valid: tuple[date, date]
+    system: tuple[datetime, datetime]
+
+    def holds(self, at: date, told: datetime) -> bool:
+        """Say whether it holds at a valid time, as of a system time."""
+        return self.valid[0] <= at < self.valid[1] and self.system[0] <= told < self.system[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What was believed from each system time on (a line), of each valid time on (a cell); None is nothing."""
+
+    valid: tuple[date, ...]
+    system: tuple[datetime, ...]
+    lines: tuple[tuple[str | None, ...], ...]
+
+
+def timeline(beliefs: Sequence[Belief]) -> Timeline:
+    """Lay out the beliefs of one key."""
+    valid = sorted({at for each in beliefs for at in each.valid if at.year < FOREVER_YEAR})
+    system = sorted({told for each in beliefs for told in each.system if told.year < FOREVER_YEAR})
+
+    def believed(at: date, told: datetime) -> str | None:
+        return next((each.says for each in beliefs if each.holds(at, told)), None)
+
+    return Timeline(tuple(valid), tuple(system), tuple(tuple(believed(at, told) for at in valid) for told in system))
+
+
+def text(drawn: Timeline) -> str:
+    """Return the picture as lines of text."""
+    heading = ["system time", *map(_short, drawn.valid)]
+    rows = [
+        [_short(told), *(cell or NOTHING for cell in cells)]
+        for told, cells in zip(drawn.system, drawn.lines, strict=True)
+    ]
+    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+    return "\n".join(
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (heading, *rows)
+    )
+
+
+def svg(drawn: Timeline, title: str) -> str:
+    """Return the picture as an SVG document; equal values have equal colours."""
+    width = 2 * MARGIN + SIDE + COLUMN_WIDTH * len(drawn.valid)
+    height = 2 * MARGIN + TOP + ROW_HEIGHT * len(drawn.system)
+    values = list(dict.fromkeys(cell for cells in drawn.lines for cell in cells if cell is not None))
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        'font-family="system-ui, sans-serif" font-size="13">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        _label(MARGIN, MARGIN + 8, title, 'font-weight="bold" font-size="16"'),
+    ]
+    for column, at in enumerate(drawn.valid):
+        parts.append(_label(_x(column), MARGIN + TOP - 8, _short(at), 'fill="#64748b" font-size="11"'))
+    for row, (told, cells) in enumerate(zip(drawn.system, drawn.lines, strict=True)):
+        y = MARGIN + TOP + row * ROW_HEIGHT
+        parts.append(_label(MARGIN, y + 21, _short(told), 'fill="#64748b" font-size="11"'))
+        parts += [_cell(_x(column), y, cell, values) for column, cell in enumerate(cells) if cell is not None]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _x(column: int) -> int:
+    return MARGIN + SIDE + column * COLUMN_WIDTH
+
+
+def _cell(x: int, y: int, says: str, values: Sequence[str]) -> str:
+    fill = FILLS[values.index(says) % len(FILLS)]
+    shown = says if len(says) <= COLUMN_WIDTH // 8 else says[: COLUMN_WIDTH // 8 - 1] + "…"
+    return (
+        f"<g><title>{escape(says)}</title>"
+        f'<rect x="{x}" y="{y}" width="{COLUMN_WIDTH}" height="{ROW_HEIGHT}" fill="{fill}" stroke="white"/>'
+        f"{_label(x + 8, y + 21, shown, '')}</g>"
+    )
+
+
+def _label(x: int, y: int, says: str, style: str) -> str:
+    return f'<text x="{x}" y="{y}" {style}>{escape(says)}</text>'
+
+
+def _short(at: date) -> str:
+    """Write a day, or a time as exactly as it has to be."""
+    if not isinstance(at, datetime):
+        return at.isoformat()
+    return f"{at:%Y-%m-%d %H:%M:%S.%f}" if at.microsecond else f"{at:%Y-%m-%d %H:%M:%S}"

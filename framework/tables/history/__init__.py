@@ -1,0 +1,1 @@
+"""Tables that remember: what was true when, and when the table was told."""

@@ -1,0 +1,82 @@
+from datetime import date, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from framework.errors import NoHistoryError
+from framework.tables import Lake, RowModel, Table
+from tests.command import ROOT, Said, lakegate
+from tests.delta import given
+
+
+class Plane(RowModel):
+    """What a plane is, and when that was believed."""
+
+    tail: str
+    seats: int | None
+    valid_from: date
+    valid_to: date
+    system_from: datetime
+    system_to: datetime
+
+
+KEPT = "'lakegate.valid' = 'valid_from,valid_to', 'lakegate.system' = 'system_from,system_to'"
+PLANES, PLAIN = Table("silver.planes", Plane, keys="tail"), Table("silver.plain", Plane)
+FIRST, SECOND = "TIMESTAMPTZ '2014-01-10 09:00:00+00'", "TIMESTAMPTZ '2014-01-22 11:00:00+00'"
+OPEN, FOREVER = "DATE '9999-12-31'", "TIMESTAMPTZ '9999-12-31 00:00:00+00'"
+YEAR, JUNE = "DATE '2004-01-01'", "DATE '2013-06-01'"
+ROWS = f"""
+    ('N1', 55, {YEAR}, {OPEN}, {FIRST}, {SECOND}), ('N1', 55, {YEAR}, {JUNE}, {SECOND}, {FOREVER}),
+    ('N1', 50, {JUNE}, {OPEN}, {SECOND}, {FOREVER}), ('N2', 9, {YEAR}, {OPEN}, {FIRST}, {FOREVER})
+"""
+
+
+@pytest.fixture
+def planes(lake: Lake) -> Lake:
+    given(lake, PLANES, ROWS)
+    lake.spark.sql(f"ALTER TABLE delta.`{lake.path(PLANES.name)}` SET TBLPROPERTIES ({KEPT})")
+    return lake
+
+
+def _said(lake: Lake, table: str, *arguments: str) -> Said:
+    return lakegate(ROOT, "table", table, *arguments, "--set", f"lake.root={lake.root}")
+
+
+def _seats(said: Said) -> list[tuple[str, str]]:
+    assert said.code == 0, said.err
+    cells = [[cell.strip() for cell in line.split("│")] for line in said.out.splitlines() if line.startswith("│")]
+    return sorted((row[1], row[2]) for row in cells)
+
+
+def test_a_table_is_printed_as_of_each_of_its_times(planes: Lake) -> None:
+    july = ("--as-of-valid", "2013-07-01")
+    assert _seats(_said(planes, "silver.planes", *july)) == [("N1", "50"), ("N2", "9")]
+    assert _seats(_said(planes, "silver.planes", *july, "--as-of-system", "2014-01-15")) == [("N1", "55"), ("N2", "9")]
+    assert _seats(_said(planes, "silver.planes", "--as-of-system", "2014-01-15", "--key", "tail=N1")) == [("N1", "55")]
+    assert _said(planes, "silver.planes", "--as-of-valid", "soon").code == 2
+
+
+def test_both_times_of_a_key_are_drawn(planes: Lake, tmp_path: Path) -> None:
+    picture = tmp_path / "pictures" / "n1.svg"
+    said = _said(planes, "silver.planes", "--key", "tail=N1", "--timeline", "--svg", str(picture))
+    assert said.out.splitlines() == [
+        "system time           2004-01-01   2013-06-01",
+        "2014-01-10 09:00:00   55           55",
+        "2014-01-22 11:00:00   55           50",
+    ]
+    assert len(list(ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}g"))) == 4
+
+
+def test_what_cannot_be_drawn_or_asked_says_why(planes: Lake) -> None:
+    for arguments, why in (
+        (("--timeline",), "--timeline draws one key"),
+        (("--timeline", "--key", "tail"), "say COLUMN=VALUE"),
+        (("--timeline", "--key", "tial=N1"), "Did you mean 'tail'?"),
+    ):
+        said = _said(planes, "silver.planes", *arguments)
+        assert (said.code, why in " ".join(said.err.replace("│", " ").split())) == (2, True), said.err
+    given(planes, PLAIN, ROWS)
+    said = _said(planes, "silver.plain", "--as-of-valid", "2013-07-01")
+    assert isinstance(said.error, NoHistoryError)
+    assert "keeps no valid time" in said.err

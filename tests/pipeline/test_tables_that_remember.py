@@ -1,0 +1,117 @@
+"""Tables that remember inside of jobs: checked, run once, taken up, and not rolled back."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame
+
+from framework.config import Settings
+from framework.errors import CheckFailedError, RollbackRefusedError
+from framework.pipeline import Job, extract, load
+from framework.pipeline.rollback import plan_rollback
+from framework.pipeline.work import at_work
+from framework.sources import files, incremental
+from framework.tables import Frame, Lake, RowModel, Table, bitemporal, scd2
+from framework.testing import NOON, RunJob
+from tests.delta import rows_of
+
+
+class Said(RowModel):
+    """What a file says of a plane."""
+
+    tail: str
+    seats: int | None
+    valid_from: date
+    valid_to: date | None
+    does: str
+
+
+class Plane(RowModel):
+    """What a plane is, and when that was believed."""
+
+    tail: str
+    seats: int | None
+    valid_from: date
+    valid_to: date
+    system_from: datetime
+    system_to: datetime
+
+
+class Seen(RowModel):
+    """How many seats a plane had from a day on."""
+
+    tail: str
+    seats: int | None
+    valid_from: date
+    valid_to: date
+
+
+PLANES, SEEN = Table("silver.planes", Plane, keys="tail"), Table("silver.seen", Seen, keys="tail")
+OPEN = date(9999, 12, 31)
+raw = extract(raw=incremental(files("said", Said, format="csv")))
+
+
+def said(raw: Frame[Said]) -> Frame[Said]:
+    return Said.frame(raw)
+
+
+def seen(raw: Frame[Said]) -> DataFrame:
+    return Said.frame(raw).drop("valid_to").withColumnRenamed("valid_from", "since")
+
+
+def lacking(raw: Frame[Said]) -> DataFrame:
+    return Said.frame(raw).drop("seats")
+
+
+tell = bitemporal(valid=("valid_from", "valid_to"), operation="does")
+job = Job(
+    "planes",
+    stages=[
+        raw,
+        said,
+        load(said, into=PLANES, write=tell),
+        seen,
+        load(seen, into=SEEN, write=scd2(valid_by="since", delete_when="does = 'delete'")),
+    ],
+)
+wrong = Job("wrong", stages=[raw, lacking, load(lacking, into=PLANES, write=tell)])
+
+
+def test_a_job_tells_each_file_once_at_the_clock_of_its_commit_and_is_not_rolled_back(
+    lake: Lake, settings: Settings, run_job: RunJob, tmp_path: Path
+) -> None:
+    (tmp_path / "said").mkdir()
+    header = "tail,seats,valid_from,valid_to,does\n"
+    (tmp_path / "said" / "1.csv").write_text(header + "N1,50,2013-01-01,,put\nN2,9,2013-01-01,2013-02-01,put\n")
+    with pytest.raises(CheckFailedError, match="it lacks 'seats'"):
+        run_job(wrong, landing=tmp_path)
+    first = run_job(job, landing=tmp_path)
+    later = NOON + timedelta(days=1)
+    (tmp_path / "said" / "2.csv").write_text(header + "N1,55,2013-06-01,2013-07-01,update\nN2,,2013-01-15,,delete\n")
+    run_job(job, landing=tmp_path, at=later)
+    assert run_job(job, landing=tmp_path, at=later).batches == ()
+
+    june, july = date(2013, 6, 1), date(2013, 7, 1)
+    forever = datetime(9999, 12, 31, tzinfo=UTC)
+    assert rows_of(lake, PLANES, "tail, seats, valid_from, valid_to, system_from, system_to") == sorted(
+        [
+            ("N1", 50, date(2013, 1, 1), OPEN, NOON, later),
+            ("N1", 50, date(2013, 1, 1), june, later, forever),
+            ("N1", 55, june, july, later, forever),
+            ("N1", 50, july, OPEN, later, forever),
+            ("N2", 9, date(2013, 1, 1), date(2013, 2, 1), NOON, later),
+            ("N2", 9, date(2013, 1, 1), date(2013, 1, 15), later, forever),
+        ],
+        key=str,
+    )
+    assert rows_of(lake, SEEN) == [
+        ("N1", 50, date(2013, 1, 1), june),
+        ("N1", 55, june, OPEN),
+        ("N2", 9, date(2013, 1, 1), date(2013, 1, 15)),
+    ]
+    with (
+        at_work(job, lake, settings, None, clock=lambda: later) as work,
+        pytest.raises(RollbackRefusedError, match="not to be unwritten"),
+    ):
+        plan_rollback(work, first.batches[0].plan.run_id)

@@ -1,0 +1,173 @@
+"""Questions to tables that remember, against a dict of days."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from functools import reduce
+from random import Random
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from framework.batch import Position
+from framework.errors import FrameMismatchError, NoHistoryError
+from framework.sources import Reading
+from framework.sources import as_of as source
+from framework.tables import (
+    Lake,
+    RowModel,
+    Table,
+    append,
+    as_of,
+    belief_changes,
+    bitemporal,
+    history_of,
+    load,
+    sequenced_join,
+)
+from framework.tables.commit import Transaction
+from framework.testing import NOON
+from tests.naive import Naive, Said
+
+
+class City(RowModel):
+    """What a city is called, from day to day."""
+
+    id: int
+    name: str | None
+    valid_from: date
+    valid_to: date
+    system_from: datetime
+    system_to: datetime
+
+
+class Told(RowModel):
+    """A name that a city has."""
+
+    id: int
+    name: str | None
+    valid_from: date
+    valid_to: date
+    does: str
+    at: int
+
+
+CITIES = Table("silver.cities", City, keys="id")
+TELL = bitemporal(valid=("valid_from", "valid_to"), operation="does", sequence_by="at")
+HOUR = timedelta(hours=1)
+
+
+def day(number: int) -> date:
+    return date(2024, 1, 1) + timedelta(number - 1)
+
+
+def test_every_question_is_answered_as_by_a_dict_of_days(lake: Lake, rows: Callable[..., Any]) -> None:
+    random, model, keys, days = Random(7), Naive(), 12, range(1, 9)
+    for number in range(1, 4):
+        said = []
+        for at in range(30):
+            start = random.randint(1, 7)
+            end = random.randint(start + 1, 8)
+            name = random.choice(["x", "y", None])
+            said.append(Said(random.randrange(keys), random.choice(["put", "delete"]), start, end, (name,), None, at))
+        model.commit(said)
+        frame = rows(
+            Told,
+            *(
+                {"id": s.key, "name": s.values[0], "does": s.operation, "at": s.sequence}
+                | {"valid_from": day(s.start), "valid_to": day(s.end)}
+                for s in said
+            ),
+        )
+        hour = number
+        clock = lambda hour=hour: NOON + hour * HOUR  # noqa: E731
+        load(lake, CITIES, TELL, frame, Transaction("cities/load", Position(0, number), {}, clock))
+
+    # as_of: all days of all commits, in one Spark job. A moment between two commits is the earlier one's.
+    asked = [
+        as_of(lake, CITIES, valid=day(d), system=NOON + (commit + 0.5) * HOUR).select(
+            F.lit(commit).alias("commit"), F.lit(d).alias("day"), "id", "name"
+        )
+        for commit in range(4)
+        for d in (1, 4, 7)
+    ]
+    answers = {tuple(row) for row in reduce(DataFrame.union, asked).collect()}
+    assert answers == {
+        (commit, d, key, *model.believed(key, commit)[d])
+        for commit in range(4)
+        for d in (1, 4, 7)
+        for key in range(keys)
+        if d in model.believed(key, commit)
+    }
+    now = [(r.id, r.name, r.valid_from, r.valid_to) for r in as_of(lake, CITIES).collect()]
+    assert {(key, d): (name,) for key, name, start, end in now for d in days if start <= day(d) < end} == {
+        (key, d): values for key in range(keys) for d, values in model.believed(key).items()
+    }
+    reading = Reading(lake, "", NOON)
+    wanted = source(CITIES, valid=day(4), system=NOON + HOUR)
+    read = wanted.read(reading, wanted.pin(reading)).select("id", "name").collect()
+    assert {tuple(row) for row in read} == {(a[2], a[3]) for a in answers if a[:2] == (1, 4)}
+
+    # belief_changes: exactly the days on which the two commits differ.
+    for until, last in ((NOON + 2.5 * HOUR, 2), (None, 3)):
+        found = belief_changes(lake, CITIES, NOON + HOUR, until).collect()
+        told = {
+            (r.id, d): (r.before and tuple(r.before), r.after and tuple(r.after))
+            for r in found
+            for d in days
+            if r.valid_from <= day(d) < r.valid_to
+        }
+        assert told == {
+            (key, d): (model.believed(key, 1).get(d), model.believed(key, last).get(d))
+            for key in range(keys)
+            for d in days
+            if model.believed(key, 1).get(d) != model.believed(key, last).get(d)
+        }
+
+    some = now[0][0]
+    one = history_of(lake, CITIES, some).collect()
+    assert {row.id for row in one} == {some}
+    assert [row.system_from for row in one] == sorted(row.system_from for row in one)
+    assert one == history_of(lake, CITIES, {"id": some}).collect()
+    with pytest.raises(FrameMismatchError, match="its keys are id"):
+        history_of(lake, CITIES, {"name": "x"})
+
+
+def test_a_table_that_keeps_no_times_is_not_asked_for_them(lake: Lake, rows: Callable[..., Any]) -> None:
+    plain = Table("silver.plain", Told, keys="id")
+    row = {"id": 1, "valid_from": day(1), "valid_to": day(2), "does": "put", "at": 1}
+    load(lake, plain, append(), rows(Told, row), Transaction("plain/load", Position(0, 1)))
+    with pytest.raises(NoHistoryError, match="keeps no valid time"):
+        as_of(lake, plain)
+
+
+def test_a_slice_of_a_sequenced_join_is_the_join_of_the_slices(spark: SparkSession) -> None:  # P13
+    random, times = Random(13), range(6)
+    periods = [("vf", "vt"), ("sf", "st")]
+
+    def some(name: str) -> list[tuple[Any, ...]]:
+        made = []
+        for key in range(6):
+            for value in range(random.randint(0, 5)):
+                v, s = (sorted(random.sample(range(7), 2)) for _ in range(2))
+                made.append((key, f"{name}{value}", *v, *s))
+        return made
+
+    a, b = some("a"), some("b")
+    ends = "vf int, vt int, sf int, st int"
+    left, right = (
+        spark.createDataFrame(a, f"k int, a string, {ends}"),
+        spark.createDataFrame(b, f"k int, b string, {ends}"),
+    )
+    joined = [tuple(row) for row in sequenced_join(left, right, on=["k"], over=periods).collect()]
+
+    def at(rows: list[tuple[Any, ...]], v: int, s: int) -> list[tuple[Any, ...]]:
+        return [row[:-4] for row in rows if row[-4] <= v < row[-3] and row[-2] <= s < row[-1]]
+
+    for v in times:
+        for s in times:
+            wanted = [(*x, y[1]) for x in at(a, v, s) for y in at(b, v, s) if x[0] == y[0]]
+            assert sorted(at(joined, v, s)) == sorted(wanted)
+    with pytest.raises(FrameMismatchError, match="both have 'a'"):
+        sequenced_join(left, left, on=["k"], over=periods)

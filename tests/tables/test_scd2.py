@@ -1,0 +1,283 @@
+"""Histories of versions on Delta: late rows, deletes, snapshots and feeds, and another writer in between."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from framework.batch import Position
+from framework.errors import (
+    ContradictionError,
+    DeclarationError,
+    FrameMismatchError,
+    NoHistoryError,
+    NullKeyError,
+    SequenceError,
+)
+from framework.tables import (
+    Counts,
+    Lake,
+    RowModel,
+    Table,
+    Write,
+    apply_changes,
+    as_of,
+    belief_changes,
+    history_of,
+    load,
+    scd2,
+)
+from framework.tables.commit import Transaction
+from tests.delta import actions, rows_of, version_of
+
+
+class Customer(RowModel):
+    """Where a customer lives, from day to day."""
+
+    shop: str
+    id: int
+    city: str | None
+    note: str | None
+    valid_from: date
+    valid_to: date
+
+
+class Update(RowModel):
+    """A customer as a source has it."""
+
+    shop: str
+    id: int | None
+    city: str | None
+    note: str | None
+    updated_at: date | None
+    op: str | None
+
+
+module, LOADING = (import_module(f"framework.tables.{name}") for name in ("history.scd2", "load"))
+CUSTOMERS = Table("silver.customers", Customer, keys=("shop", "id"))
+WRITE = scd2(track=["city"], valid_by="updated_at", delete_when="op = 'd'")
+FEED = apply_changes(sequence_by="updated_at", delete_when="op = 'd'", ignore_when="op = 'r'", track=["city"])
+T = datetime(2024, 1, 20, 12, tzinfo=UTC)
+
+
+def batch(number: int, app: str = "customers/load") -> Transaction:
+    return Transaction(app, Position(0, number), {}, lambda: T)
+
+
+def day(number: int) -> date:
+    return date(2024, 1, 1) + timedelta(number - 1)
+
+
+def updates(rows: Callable[..., Any], *said: tuple[Any, ...]) -> DataFrame:
+    """Rows of (id, city, day, op, note)."""
+    names = ("id", "city", "updated_at", "op", "note")
+    made = [dict(zip(names, values, strict=False)) for values in said]
+    for row in made:
+        row["updated_at"] = None if row["updated_at"] is None else day(row["updated_at"])
+    frame: DataFrame = rows(Update, *made, shop="a")
+    return frame
+
+
+def history(lake: Lake, table: Table = CUSTOMERS, wanted: str = "id, city") -> list[tuple[Any, ...]]:
+    """The versions with their days of January, 0 for ever; traces are left out."""
+    found = rows_of(lake, table, f"{wanted}, valid_from, valid_to")
+    days = [(*row[:-2], row[-2].day, 0 if row[-1].year == 9999 else row[-1].day) for row in found]
+    return sorted((row for row in days if row[-2] != row[-1]), key=str)
+
+
+def test_versions_are_asked_as_of_a_valid_time_only(lake: Lake, rows: Callable[..., Any]) -> None:
+    said = updates(rows, (1, "oslo", 1, None), (1, "oslo", 2, None), (1, "rome", 4, None), (2, "bari", 2, None))
+    load(lake, CUSTOMERS, WRITE, said, batch(1))
+    asked = {at: as_of(lake, CUSTOMERS, valid=day(at)).select("id", "city").collect() for at in (1, 3, 4)}
+    assert {at: sorted(map(tuple, found)) for at, found in asked.items()} == {
+        1: [(1, "oslo")],
+        3: [(1, "oslo"), (2, "bari")],
+        4: [(1, "rome"), (2, "bari")],
+    }
+    assert (as_of(lake, CUSTOMERS).count(), rows_of(lake, CUSTOMERS, "count(*)")) == (3, [(4,)])
+    assert [row["city"] for row in history_of(lake, CUSTOMERS, {"shop": "a", "id": 1}).collect()] == [
+        "oslo",
+        "oslo",
+        "rome",
+    ]
+    for ask in (partial(as_of, system=T), partial(belief_changes, since=T)):
+        with pytest.raises(NoHistoryError, match="keeps no system time"):
+            ask(lake, CUSTOMERS)
+
+
+def test_any_order_and_any_split_end_in_the_same_versions_which_say_what_was_said(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    random, said = Random(5), []
+    for key in range(30):
+        for at in random.sample(range(1, 13), random.randint(1, 8)):
+            city = random.choice(["oslo", "rome", None])
+            said.append((key, city, at, random.choice(["u", "u", "d"]), None))
+    at_once, split = CUSTOMERS, Table("silver.split", Customer, keys=("shop", "id"))
+    load(lake, at_once, WRITE, updates(rows, *said), batch(1))
+    mixed = random.sample(said, len(said))
+    for number in range(3):
+        loaded = load(lake, split, WRITE, updates(rows, *mixed[number::3]), batch(number + 1))
+        assert loaded.counts.read == loaded.counts.updated + loaded.counts.unchanged
+
+    assert history(lake, split) == history(lake, at_once)
+    expected = {}
+    for key in range(30):
+        latest: tuple[Any, ...] | None = None
+        for d in range(1, 15):
+            latest = next((s for s in said if s[0] == key and s[2] == d), latest)
+            if latest and latest[3] != "d":
+                expected[key, d] = latest[1]
+    assert {(key, d): city for key, city, start, end in history(lake) for d in range(start, end or 15)} == expected
+
+    again = load(lake, split, WRITE, updates(rows, *mixed), batch(4))
+    assert again.counts == Counts(read=len(said), unchanged=len(said))
+    assert actions(lake, split, "add") == actions(lake, split, "remove") == []
+
+
+def test_the_cases_that_others_test(lake: Lake, rows: Callable[..., Any]) -> None:
+    # mack, test_scd.py and its README's type 2 upsert; koheesio, tests of delta/scd.py: an insert, a changed attribute,
+    # an unchanged one, a new key beside an old one; here also from NULL and to NULL, which mack does not see.
+    first = updates(rows, (1, "oslo", 1), (2, None, 1), (3, "rome", 1), (4, "bari", 1, "u", "as before"))
+    load(lake, CUSTOMERS, WRITE, first, batch(1))
+    second = updates(
+        rows,
+        (1, "bonn", 5),
+        (2, "lund", 5),
+        (3, None, 5),
+        (4, "bari", 5, "u", "another"),
+        (5, "linz", 5),
+        (5, "wien", 7),
+        (5, "wien", 7),
+        (9, "gone", 5, "d"),
+    )
+    loaded = load(lake, CUSTOMERS, WRITE, second, batch(2))
+    assert loaded.counts.deduplicated == 1
+    assert history(lake, wanted="id, city, note") == [
+        (1, "bonn", None, 5, 0),
+        (1, "oslo", None, 1, 5),
+        (2, "lund", None, 5, 0),
+        (2, None, None, 1, 5),
+        (3, "rome", None, 1, 5),
+        (3, None, None, 5, 0),
+        (4, "bari", "as before", 1, 0),  # a note is not tracked
+        (5, "linz", None, 5, 7),
+        (5, "wien", None, 7, 0),
+    ]
+    # Late: before the same city again, before the key was gone; and a key that ends and comes back.
+    load(
+        lake,
+        CUSTOMERS,
+        WRITE,
+        updates(rows, (4, "nice", 3), (9, "kiel", 2), (1, None, 8, "d"), (1, "oslo", 9)),
+        batch(3),
+    )
+    assert [row for row in history(lake) if row[0] in (1, 4, 9)] == [
+        (1, "bonn", 5, 8),
+        (1, "oslo", 1, 5),
+        (1, "oslo", 9, 0),
+        (4, "bari", 1, 3),
+        (4, "bari", 5, 0),
+        (4, "nice", 3, 5),
+        (9, "kiel", 2, 5),
+    ]
+    # A full snapshot: what is not in it is gone now; nothing is kept of what it says again.
+    snapshot = scd2(valid_by="updated_at", track=["city"], absent="delete", in_order=True)
+    load(lake, CUSTOMERS, snapshot, updates(rows, (2, "lund", 19), (6, "jena", 19)).drop("op"), batch(4))
+    assert [row for row in history(lake) if row[-1] == 0] == [(2, "lund", 5, 0), (6, "jena", 19, 0)]
+    assert (5, "wien", 7, 20) in history(lake)
+    with pytest.raises(ContradictionError):
+        load(lake, CUSTOMERS, WRITE, updates(rows, (7, "x", 5), (7, "y", 5)), batch(5))
+    with pytest.raises(SequenceError):
+        load(lake, CUSTOMERS, WRITE, updates(rows, (7, "x", None)), batch(5))
+    with pytest.raises(NullKeyError):
+        load(lake, CUSTOMERS, WRITE, updates(rows, (None, "x", 1)), batch(5))
+    assert version_of(lake, CUSTOMERS) == 4
+
+
+def test_a_feed_is_applied_in_any_order_and_what_it_is_to_ignore_is(lake: Lake, rows: Callable[..., Any]) -> None:
+    feed = [(1, None, 7, "d"), (1, "rome", 4, "u"), (2, "bari", 4, "r"), (1, "oslo", 1, "c"), (1, "rome", 4, "u")]
+    loaded = load(lake, CUSTOMERS, FEED, updates(rows, *feed), batch(1))
+    assert loaded.counts.deduplicated == 1
+    load(lake, CUSTOMERS, FEED, updates(rows, *feed[:2], (1, "bonn", 9, "u")), batch(2))
+    assert history(lake) == [(1, "bonn", 9, 0), (1, "oslo", 1, 4), (1, "rome", 4, 7)]
+
+
+def test_another_s_commit_before_the_merge_and_during_it_is_taken_into_account(
+    lake: Lake,
+    rows: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    load(lake, CUSTOMERS, WRITE, updates(rows, (1, "oslo", 1)), batch(1))
+    lazily, path, times = module._planned, lake.path(CUSTOMERS.name), []
+
+    def correct(does: str) -> str:
+        """In the MERGE's own Spark task another writer ends the version, and begins one."""
+        from deltalake import DeltaTable, QueryBuilder
+
+        if not (tmp_path / "done").exists():
+            (tmp_path / "done").touch()
+            there = DeltaTable(path)
+            kept = "shop, id, 'bonn' AS city, note, DATE '2024-01-10' AS valid_from, valid_to, false AS ends"
+            anew = (
+                f"SELECT *, true AS ends FROM t WHERE city = 'rome' UNION ALL SELECT {kept} FROM t WHERE city = 'rome'"
+            )
+            told = QueryBuilder().register("t", there).execute(anew).read_all()
+            merge = there.merge(told, "s.ends AND t.city = 'rome'", source_alias="s", target_alias="t")
+            merge = merge.when_matched_update({"valid_to": "DATE '2024-01-10'"})
+            columns = ("shop", "id", "city", "note", "valid_from", "valid_to")
+            merge.when_not_matched_insert({name: f"s.{name}" for name in columns}).execute()
+        return does
+
+    def meddled(*given: Any) -> DataFrame:
+        source: DataFrame = lazily(*given)
+        times.append(given)
+        if len(times) == 1:  # all is read, and the MERGE not begun
+            load(lake, CUSTOMERS, WRITE, updates(rows, (1, "rome", 5)), batch(1, "other/load"))
+            return source.withColumn("_does", F.udf(correct, "string", useArrow=False)("_does"))
+        return source
+
+    monkeypatch.setattr(module, "_planned", meddled)
+    monkeypatch.setattr(LOADING, "LONGEST_PAUSE", 0.0)
+    with caplog.at_level(logging.INFO, "lakegate"):
+        load(lake, CUSTOMERS, WRITE, updates(rows, (1, "nice", 8)), batch(2))
+
+    assert [record.fields["conflict"] for record in caplog.records] == ["ConcurrentAppendException"]  # type: ignore[attr-defined]
+    assert history(lake) == [(1, "bonn", 10, 0), (1, "nice", 8, 10), (1, "oslo", 1, 5), (1, "rome", 5, 8)]
+
+
+@pytest.mark.parametrize(
+    ("table", "write", "reason"),
+    [
+        (Table("silver.x"), WRITE, "no row model"),
+        (Table("silver.x", Customer), WRITE, "declares no keys"),
+        (Table("silver.x", Update, keys="id"), WRITE, "no column 'valid_from'"),
+        (Table("silver.x", Customer, keys="id"), scd2(valid_by="at", track=["town"]), "no column 'town'"),
+        (Table("silver.x", Customer, keys="id"), scd2(valid_by="note"), "'note' must have the type of 'valid_from'"),
+    ],
+)
+def test_a_table_that_lacks_a_key_or_a_time_is_refused_when_it_is_declared(
+    table: Table, write: Write, reason: str
+) -> None:
+    with pytest.raises(DeclarationError, match=reason):
+        write.require(table)
+
+
+def test_a_frame_of_other_columns_is_refused_before_anything_is_read(lake: Lake, rows: Callable[..., Any]) -> None:
+    frame = (
+        updates(rows, (1, "oslo", 1)).drop("city").withColumnRenamed("updated_at", "at").withColumn("more", F.lit(1))
+    )
+    with pytest.raises(
+        FrameMismatchError, match=r"lacks 'city'.*'at' is not declared.*'more' is not declared.*lacks 'upd"
+    ):
+        load(lake, CUSTOMERS, WRITE, frame, batch(1))
