@@ -14,11 +14,14 @@ def test_ports_are_free_each_another_one_and_below_those_that_connections_get() 
             taken.bind(("127.0.0.1", port))
 
 
+def test_no_port_is_given_twice_as_the_daemon_of_the_first_may_not_listen_yet() -> None:
+    found = [port for _ in range(300) for port in ports.free(2)]
+    assert len(set(found)) == 600
+
+
 def test_a_port_that_is_taken_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     first = ports.free(1)[0]
-    monkeypatch.setattr(ports, "FIRST", first)
-    monkeypatch.setattr(ports, "LAST", first + 1001)
-    monkeypatch.setattr("random.sample", lambda chosen, count: sorted(chosen)[:count])
+    monkeypatch.setattr(ports, "_untried", lambda: iter(range(first, first + 100)))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", first))
         taken.listen()
