@@ -27,6 +27,7 @@ BUCKET = "lakegate"
 Rows = Counter[tuple[Any, ...]]
 TABLES = ("bronze/flights", "silver/flights", "silver/flights_in_weather", "gold/delays")
 RELEASES = {"4.1": "emr-spark-8.2.0", "3.5": "emr-7.14.0"}
+FLIGHTS = 27_004  # of January 2013
 REFERENCE = ("airlines.csv", "airports.csv", "planes.csv", "weather.csv.gz")
 WRITERS = '''
 from framework.pipeline import Job, extract, load
@@ -214,6 +215,25 @@ def rows(table: DeltaTable) -> Rows:
     names = [field.name for field in table.schema().fields if field.name not in ("_ingested_at", "_source_file")]
     found: Any = QueryBuilder().register("t", table).execute(f"SELECT {', '.join(sorted(names))} FROM t").read_all()
     return Counter(zip(*([value.as_py() for value in column] for column in found.columns), strict=True))
+
+
+def on_the_laptop(project: Path, folder: Path) -> dict[str, Rows]:
+    """Return the tables that `lakegate run` makes of the same files on this machine's disk."""
+    data = ROOT / "data" / "nycflights13"
+    (folder / "landing" / "flights").mkdir(parents=True)
+    for name in (*REFERENCE, "flights/flights-2013-01.csv.gz"):
+        shutil.copy(data / name, folder / "landing" / name)
+    places = options(f"lake.root={folder / 'lake'}", f"landing.root={folder / 'landing'}")
+    said = run(project, ("run", "flights", "--env", "local", *places), {})
+    assert said.returncode == 0, said.stderr
+    return {name: rows(DeltaTable(folder / "lake" / name)) for name in TABLES}
+
+
+def is_as_on_the_laptop(emr: LocalEmr, lake: str, laptop: dict[str, Rows]) -> None:
+    for name in TABLES:
+        found = emr.rows(lake, name)
+        assert (name, [*(found - laptop[name])][:3], [*(laptop[name] - found)][:3]) == (name, [], [])
+        assert found.total() == (FLIGHTS if name != "gold/delays" else laptop[name].total())
 
 
 @cache

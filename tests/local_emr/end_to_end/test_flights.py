@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
 
 from framework.local_emr.daemons import nodes, process
 from framework.local_emr.daemons.process import NODE_MARK
-from tests.command import ROOT
-from tests.local_emr.end_to_end.emr import REFERENCE, TABLES, LocalEmr, Rows, Step, options, rows, run, until
+from tests.local_emr.end_to_end.emr import LocalEmr, Rows, Step, is_as_on_the_laptop, options, until
 from tests.local_emr.listening import connected, listening
 
 pytestmark = pytest.mark.heavy
-FLIGHTS = 27_004  # of January 2013
 
 
 @pytest.fixture(scope="module")
@@ -27,28 +24,8 @@ def cluster(emr: LocalEmr) -> Iterator[str]:
     emr.end(made)
 
 
-@pytest.fixture(scope="module")
-def laptop(tmp_path_factory: pytest.TempPathFactory, emr: LocalEmr) -> dict[str, Rows]:
-    """The tables that `lakegate run` makes of the same files on this machine's disk."""
-    folder, data = tmp_path_factory.mktemp("laptop"), ROOT / "data" / "nycflights13"
-    (folder / "landing" / "flights").mkdir(parents=True)
-    for name in (*REFERENCE, "flights/flights-2013-01.csv.gz"):
-        os.link(data / name, folder / "landing" / name)
-    places = options(f"lake.root={folder / 'lake'}", f"landing.root={folder / 'landing'}")
-    said = run(emr.project, ("run", "flights", "--env", "local", *places), {})
-    assert said.returncode == 0, said.stderr
-    return {name: rows(DeltaTable(folder / "lake" / name)) for name in TABLES}
-
-
 def _flights(emr: LocalEmr, cluster: str, lake: str) -> Step:
     return emr.submit(cluster, "flights", sets=(f"lake.root=s3://lakegate/{lake}",))
-
-
-def _is_as_on_the_laptop(emr: LocalEmr, lake: str, laptop: dict[str, Rows]) -> None:
-    for name in TABLES:
-        found = emr.rows(lake, name)
-        assert (name, [*(found - laptop[name])][:3], [*(laptop[name] - found)][:3]) == (name, [], [])
-        assert found.total() == (FLIGHTS if name != "gold/delays" else laptop[name].total())
 
 
 def _java(emr: LocalEmr, node: str, main: str) -> list[int]:
@@ -88,7 +65,7 @@ def test_the_step_has_the_rows_of_the_laptop_and_its_tasks_ran_on_both_nodes(
     assert step.state == "COMPLETED", step.why()
     assert heard
     assert {address for address in heard if not address.startswith("127.")} == set()
-    _is_as_on_the_laptop(emr, "plain", laptop)
+    is_as_on_the_laptop(emr, "plain", laptop)
     logs = emr.keys(f"logs/{cluster}/")
     (application,) = step.applications
     own = {key.rpartition("/")[2] for key in logs if f"/steps/{step.id}/" in key}
@@ -111,7 +88,7 @@ def test_a_run_goes_on_when_an_executor_is_killed(emr: LocalEmr, cluster: str, l
     victims = [pid for name in emr.nodes for pid in _java(emr, name, "YarnCoarseGrainedExecutorBackend")]
     os.kill(victims[0], signal.SIGKILL)
     assert step.ended() == "COMPLETED", step.why()
-    _is_as_on_the_laptop(emr, "executor", laptop)
+    is_as_on_the_laptop(emr, "executor", laptop)
 
 
 def test_a_run_whose_driver_is_killed_fails_and_the_next_one_takes_it_up(
@@ -123,7 +100,7 @@ def test_a_run_whose_driver_is_killed_fails_and_the_next_one_takes_it_up(
     assert step.ended() == "FAILED"
     again = _flights(emr, cluster, "driver")
     assert again.ended() == "COMPLETED", again.why()
-    _is_as_on_the_laptop(emr, "driver", laptop)
+    is_as_on_the_laptop(emr, "driver", laptop)
 
 
 def test_a_run_goes_on_when_a_node_is_lost_and_the_group_gets_another(
@@ -134,7 +111,7 @@ def test_a_run_goes_on_when_a_node_is_lost_and_the_group_gets_another(
     (lost,) = {name for name, each in emr.nodes.items() if each.state == "RUNNING"} - drivers
     emr.lakegate("local-emr", "fault", "--kill-node", lost)
     assert step.ended() == "COMPLETED", step.why()
-    _is_as_on_the_laptop(emr, "node", laptop)
+    is_as_on_the_laptop(emr, "node", laptop)
     instances = emr.client("emr").list_instances(ClusterId=cluster, InstanceGroupTypes=["CORE"])["Instances"]
     assert sorted(each["Status"]["State"] for each in instances) == ["RUNNING", "RUNNING", "TERMINATED"]
 
@@ -149,7 +126,7 @@ def test_a_run_goes_on_while_s3_refuses_one_request_in_twenty(
     finally:
         emr.lakegate("local-emr", "fault")
     assert ended == "COMPLETED", step.why()
-    _is_as_on_the_laptop(emr, "overloaded", laptop)
+    is_as_on_the_laptop(emr, "overloaded", laptop)
 
 
 def test_containers_that_are_lost_come_back(emr: LocalEmr, cluster: str) -> None:
