@@ -140,15 +140,23 @@ def table(
     ] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="draw both times of a key")] = False,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="the timeline as a picture, too")] = None,
+    view: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENGINE", help="the SQL of a view of what is believed now: athena, duckdb, spark or trino"
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(help="how many rows", min=0)] = 20,
     env: Environment = "local",
     set: Overrides = None,
 ) -> None:
     """Print rows of a table: now, as a run left it, or as of the times that it keeps."""
-    from framework.cli.table import Asked, draw_table, keyed, print_table
+    from framework.cli.table import Asked, draw_table, keyed, print_table, print_view
 
     asked = Asked(run, version, valid, system, keyed(key or []))
-    if timeline or svg:
+    if view:
+        print_view(name, env, set or [], view)
+    elif timeline or svg:
         draw_table(name, env, set or [], asked, svg=svg)
     else:
         print_table(name, env, set or [], asked, limit=limit)

@@ -94,6 +94,18 @@ def draw_table(name: str, environment: str, overrides: Sequence[str], asked: Ask
         svg.write_text(timeline.svg(drawn, f"{name}, {key}"), encoding="utf-8")
 
 
+def print_view(name: str, environment: str, overrides: Sequence[str], engine: str) -> None:
+    """Print the statement by which an engine sees what a table believes now. Raises as `print_table` does."""
+    from framework.tables import Table
+    from framework.tables.history.ask import periods
+    from framework.tables.history.view import QUOTES, current_view
+
+    if engine not in QUOTES:
+        raise typer.BadParameter(f"--view {engine}: {alternatives(engine, QUOTES)}")
+    lake, rows, _ = _asked_for(name, environment, overrides, Asked())
+    typer.echo(f"{current_view(periods(lake, Table(name)), rows.columns, engine)};")
+
+
 def _asked_for(
     name: str, environment: str, overrides: Sequence[str], asked: Asked
 ) -> "tuple[Lake, DataFrame, int | None]":

@@ -2,7 +2,10 @@ from datetime import date, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+import duckdb
 import pytest
+from deltalake import DeltaTable as Independent
+from deltalake import QueryBuilder
 
 from framework.errors import NoHistoryError
 from framework.tables import Lake, RowModel, Table
@@ -66,6 +69,25 @@ def test_both_times_of_a_key_are_drawn(planes: Lake, tmp_path: Path) -> None:
         "2014-01-22 11:00:00   55           50",
     ]
     assert len(list(ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}g"))) == 4
+
+
+def test_other_engines_see_what_is_believed_now_by_a_view(planes: Lake) -> None:
+    wanted = [("N1", 50, date(2013, 6, 1)), ("N1", 55, date(2004, 1, 1)), ("N2", 9, date(2004, 1, 1))]
+    seen = "SELECT tail, seats, valid_from FROM silver.planes_now ORDER BY ALL"
+    with duckdb.connect() as duck:
+        known = QueryBuilder().register("t", Independent(planes.path("silver.planes")))
+        duck.register("arrow", known.execute("SELECT * FROM t").read_all())
+        duck.execute("CREATE SCHEMA silver; CREATE TABLE silver.planes AS SELECT * FROM arrow")
+        duck.execute(_said(planes, "silver.planes", "--view", "duckdb").out)
+        assert duck.execute(seen).fetchall() == wanted
+        shown = [name for name, *_ in duck.execute("DESCRIBE silver.planes_now").fetchall()]
+        assert shown == ["tail", "seats", "valid_from", "valid_to"]
+
+    spark, view = planes.spark, _said(planes, "silver.planes", "--view", "spark").out.strip().rstrip(";")
+    spark.read.format("delta").load(planes.path("silver.planes")).createOrReplaceTempView("planes")
+    spark.sql(view.replace("VIEW silver.", "TEMPORARY VIEW ").replace("FROM silver.", "FROM "))
+    assert [tuple(row) for row in spark.sql(seen.replace("silver.", "")).collect()] == wanted
+    assert "Did you mean 'trino'?" in _said(planes, "silver.planes", "--view", "trini").err
 
 
 def test_what_cannot_be_drawn_or_asked_says_why(planes: Lake) -> None:
