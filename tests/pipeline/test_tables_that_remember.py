@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from framework.config import Settings
 from framework.errors import CheckFailedError, RollbackRefusedError
 from framework.pipeline import Job, extract, load
 from framework.pipeline.rollback import plan_rollback
 from framework.pipeline.work import at_work
-from framework.sources import files, incremental
-from framework.tables import Frame, Lake, RowModel, Table, bitemporal, scd2
+from framework.sources import as_of, files, incremental, table
+from framework.tables import Counts, Frame, Lake, RowModel, Table, bitemporal, scd2
 from framework.testing import NOON, RunJob
-from tests.delta import rows_of
+from tests.delta import given, rows_of
 
 
 class Said(RowModel):
@@ -45,6 +46,13 @@ class Seen(RowModel):
     seats: int | None
     valid_from: date
     valid_to: date
+
+
+class Known(RowModel):
+    """How many seats a plane has, without a time."""
+
+    tail: str
+    seats: int | None
 
 
 PLANES, SEEN = Table("silver.planes", Plane, keys="tail"), Table("silver.seen", Seen, keys="tail")
@@ -115,3 +123,37 @@ def test_a_job_tells_each_file_once_at_the_clock_of_its_commit_and_is_not_rolled
         pytest.raises(RollbackRefusedError, match="not to be unwritten"),
     ):
         plan_rollback(work, first.batches[0].plan.run_id)
+
+
+KNOWN = Table("bronze.known", Known, keys="tail")
+moved = extract(moved=as_of(SEEN))
+known = extract(known=table(KNOWN))
+
+
+def since_january(known: Frame[Known]) -> DataFrame:
+    return known.select("tail", "seats", F.lit(date(2013, 1, 1)).alias("valid_from"), F.lit(OPEN).alias("valid_to"))
+
+
+def test_a_table_of_versions_and_a_plain_one_become_tables_of_beliefs(lake: Lake, run_job: RunJob) -> None:
+    june, forever = date(2013, 6, 1), datetime(9999, 12, 31, tzinfo=UTC)
+    # N1 said again in July what it was since June, which a table of versions keeps as a row without duration.
+    given(
+        lake,
+        SEEN,
+        "('N1', 50, DATE '2013-01-01', DATE '2013-06-01'), ('N1', 55, DATE '2013-06-01', DATE '9999-12-31'), "
+        "('N1', 55, DATE '2013-07-01', DATE '2013-07-01')",
+    )
+    kept = "'lakegate.valid' = 'valid_from,valid_to'"
+    lake.spark.sql(f"ALTER TABLE delta.`{lake.path(SEEN.name)}` SET TBLPROPERTIES ({kept})")
+    given(lake, KNOWN, "('N2', 9), ('N3', NULL)")
+    into = bitemporal(valid=("valid_from", "valid_to"))
+    run_job(Job("moving", stages=[moved, load(moved, into=PLANES, write=into)]))
+    run_job(Job("telling", stages=[known, since_january, load(since_january, into=PLANES, write=into)]))
+    again = run_job(Job("moving", stages=[moved, load(moved, into=PLANES, write=into)]))
+    assert again.last.stages[-1].counts == Counts(read=2, unchanged=2)
+    assert rows_of(lake, PLANES, "tail, seats, valid_from, valid_to, system_to") == [
+        ("N1", 50, date(2013, 1, 1), june, forever),
+        ("N1", 55, june, OPEN, forever),
+        ("N2", 9, date(2013, 1, 1), OPEN, forever),
+        ("N3", None, date(2013, 1, 1), OPEN, forever),
+    ]
