@@ -51,7 +51,7 @@ class Layout:
 class Change:
     """One change of a table: what is `found`, what is done about it, and the SQL that does it to `{table}`.
 
-    `step` says when, among others. `condition` is what all rows have to satisfy before.
+    What others need first is no difference of its own: there `found` is empty. `step` says when, among others. `condition` is what all rows have to satisfy before.
     """
 
     kind: Kind
@@ -72,7 +72,7 @@ class Difference:
     def against(self, table: Table) -> list[str]:
         """Say what a load must not change: what nothing can, and what the table's declaration leaves to a migration."""
         left = [change for change in self.changes if change.kind not in ALLOWED[table.on_schema_change]]
-        return [*self.refusals, *(f"{change.found}. {_way_out(table, change)}" for change in left)]
+        return [*self.refusals, *(f"{change.found}. {_way_out(table, change)}" for change in left if change.found)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class _Comparison:
         if (asked.renames or asked.drops) and now.properties.get("delta.columnMapping.mode", "none") == "none":
             does = "set delta.columnMapping.mode = name: from now on its readers need reader version 2 of Delta"
             clause = "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
-            self.alter("migrate", "map", "its columns have fixed names", does, clause)
+            self.alter("migrate", "map", "", does, clause)
         for old, new in asked.renames.items():
             path = tuple(old.split("."))
             if not self._stands_alone(path[0], f"--rename {old}={new}"):
@@ -262,7 +262,7 @@ class _Comparison:
             if self.found.properties.get("delta.enableTypeWidening") != "true" and not self._widens():
                 does = "set delta.enableTypeWidening = true: from now on its readers need Delta's type widening"
                 clause = "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
-                self.alter("widen", "widen", "its types are fixed", does, clause)
+                self.alter("widen", "widen", "", does, clause)
             self.touched.add(path[0])
             does = f"widen column {_said(path)} from {old} to {new}"
             self.alter("widen", "widen", said, does, f"ALTER COLUMN {named(path)} TYPE {ddl(declared)}")
