@@ -49,7 +49,7 @@ def rows_in_files(lake: Lake, table: Table) -> list[tuple[Any, ...]]:
             elif "remove" in action:
                 del files[action["remove"]["path"]]
     listed = ", ".join(f"'{lake.path(table.name)}/{file}'" for file in files)
-    return sorted(duckdb.sql(f"FROM read_parquet([{listed}], union_by_name = true)").fetchall(), key=str)
+    return sorted(duckdb.execute(f"FROM read_parquet([{listed}], union_by_name = true)").fetchall(), key=str)
 
 
 def version_of(lake: Lake, table: Table) -> int:

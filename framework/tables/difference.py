@@ -51,7 +51,8 @@ class Layout:
 class Change:
     """One change of a table: what is `found`, what is done about it, and the SQL that does it to `{table}`.
 
-    What others need first is no difference of its own: there `found` is empty. `step` says when, among others. `condition` is what all rows have to satisfy before.
+    Of what others need first `found` is empty. `step` says when, among others. `condition` is what all rows have to
+    satisfy before.
     """
 
     kind: Kind

@@ -24,11 +24,11 @@ from framework.tables import (
     load,
     overwrite,
     prepare,
-    replace as replacing,
     scd2,
     sync,
     upsert,
 )
+from framework.tables import replace as load_slices
 from framework.tables.commit import Transaction
 from tests.delta import actions, given, rows_in_files, rows_of, version_of
 
@@ -68,7 +68,7 @@ def columns_of(lake: Lake, name: str) -> list[str]:
     [
         (append(), [(1, None, "Oslo"), (2, 9.5, "Rome"), (2, None, "Bonn")]),
         (overwrite(), [(2, 9.5, "Rome")]),
-        (replacing(by="id"), [(1, None, "Oslo"), (2, 9.5, "Rome")]),
+        (load_slices(by="id"), [(1, None, "Oslo"), (2, 9.5, "Rome")]),
         (upsert(), [(1, None, "Oslo"), (2, 9.5, "Rome")]),
         (sync(), [(2, 9.5, "Rome")]),
     ],
@@ -91,7 +91,7 @@ def test_a_slice_of_a_partitioned_table_is_replaced_by_one_with_a_new_column(
 ) -> None:
     given(lake, replace(PLACES, partition_by="name"), "(1, 'Oslo'), (2, 'Bonn')")
     table = replace(TOWNS, partition_by="name")
-    loads(lake, table, replacing(by="name"), rows(Town, {"id": 3, "area": 9.5, "name": "Bonn"}))
+    loads(lake, table, load_slices(by="name"), rows(Town, {"id": 3, "area": 9.5, "name": "Bonn"}))
     assert rows_of(lake, table, "id, area, name") == [(1, None, "Oslo"), (3, 9.5, "Bonn")]
 
 
@@ -259,7 +259,7 @@ def test_two_loads_that_add_the_same_column_at_once_both_go_on(
     lake: Lake, rows: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given(lake, PLACES, "(1, 'Oslo')")
-    alter = prepare.alter
+    alter = prepare.alter  # type: ignore[attr-defined]
 
     def after_another(*arguments: Any) -> None:
         alter(*arguments)
