@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from framework.session import derive, lane
-from framework.tables.difference import TABLE, Change, Layout
+from framework.tables.difference import TABLE, Change
 from framework.tables.lake import Lake, partition_columns
+from framework.tables.layout import Layout
 
 GENERATION = "delta.generationExpression"
 CONSTRAINT = "delta.constraints."

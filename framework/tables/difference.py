@@ -9,15 +9,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
 from typing import Literal
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
 from framework.errors import alternatives
 from framework.lanes import numbers
-from framework.tables.model import generated_columns, schema
-from framework.tables.rules import rules
+from framework.tables.layout import OURS, Layout
 from framework.tables.sql import Path, ddl, edited, named, paths, text
 from framework.tables.table import OnSchemaChange, Table
 from framework.tables.widening import HAS_FULL, widens_since
@@ -30,21 +28,7 @@ ALLOWED: Mapping[OnSchemaChange, frozenset[Kind]] = {
     "widen": frozenset({"describe", "add", "widen"}),
 }
 ORDER = ("uncheck", "map", "rename", "add", "widen", "nullable", "cluster", "drop", "describe", "check")
-OURS = "lakegate_"
 TABLE = "{table}"
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What a table is made of, as declared or as found; `checks` are conditions by the names of their constraints."""
-
-    columns: StructType
-    generated: Mapping[str, str] = field(default_factory=dict)
-    checks: Mapping[str, str] = field(default_factory=dict)
-    partition_by: tuple[str, ...] = ()
-    cluster_by: tuple[str, ...] = ()
-    properties: Mapping[str, str] = field(default_factory=dict)
-    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,35 +66,6 @@ class Asked:
 
     renames: Mapping[str, str] = field(default_factory=dict)
     drops: Collection[str] = ()
-
-
-def declared_layout(table: Table) -> Layout:
-    """Return what a table with a row model is declared to be."""
-    assert table.model is not None
-    return Layout(
-        schema(table.model),
-        generated_columns(table.model),
-        declared_checks(table),
-        tuple(table.partition_by),
-        tuple(table.cluster_by),
-        table.properties,
-        table.comment,
-    )
-
-
-def declared_checks(table: Table) -> dict[str, str]:
-    """Return the CHECK constraints that a table is to have, by names that change with their conditions.
-
-    To Delta a condition that is NULL is broken, to SQL and to the rules it is not.
-    """
-    if table.model is None or not table.checks:
-        return {}
-    found = {}
-    for rule in rules(table.model):
-        if not rule.is_not_null:  # that is a part of the schema
-            digest = sha256(rule.condition.encode()).hexdigest()[:8]
-            found[f"{OURS}{rule.column}_{digest}".lower()] = f"coalesce({rule.condition}, true)"
-    return found
 
 
 def difference(
@@ -183,48 +138,47 @@ class _Comparison:
         """Compare the columns of a table, or those within a struct."""
         have = {each.name: each for each in found.fields}
         by_fold = {each.casefold(): each for each in have}
-        added: list[tuple[StructField, str]] = []
+        lacking = [each for each in declared.fields if each.name.casefold() not in by_fold]
         for place, each in enumerate(declared.fields):
             here = (*path, each.name)
             if each.name in have:
                 self._types(each.dataType, have[each.name].dataType, here)
                 self._comment(each, have[each.name], here)
-            elif other := by_fold.get(each.name.casefold()):
+            elif each in lacking:
+                self._lacks(each, here, f"AFTER {named((declared.fields[place - 1].name,))}" if place else "FIRST")
+            else:
+                other = by_fold[each.name.casefold()]
                 self.refusals.append(
                     f"{_said((*path, other))} differs from {_said(here)} in case only, and Delta takes both for one "
                     f"column: declare it as {other!r}"
                 )
-            elif not path and each.name in self.declared.generated:
-                self.refusals.append(
-                    f"it lacks {_said(here)}, which is generated, and that a column is only from the beginning of its "
-                    f"table on. Declare it as a column that your transform fills, or l{_ANOTHER[1:]}"
-                )
-            elif not each.nullable:
-                self.refusals.append(
-                    f"it lacks {_said(here)} {_type(each)}, which is NOT NULL, and the rows that are there have no "
-                    f"value for it: declare it nullable (`| None`), or l{_ANOTHER[1:]}"
-                )
-            else:
-                added.append((each, f"AFTER {named((declared.fields[place - 1].name,))}" if place else "FIRST"))
-        for each, where in added:
-            here = (*path, each.name)
-            comment = f" COMMENT {text(c)}" if (c := each.metadata.get("comment")) else ""
-            self.alter(
-                "add",
-                "add",
-                f"it lacks {_said(here)} {_type(each)}",
-                f"add column {_said(here)} {_type(each)}, NULL in the rows that are there",
-                f"ADD COLUMNS ({named(here)} {ddl(each.dataType)}{comment} {where})",
-            )
         wanted = {each.name.casefold() for each in declared.fields}
-        fresh = [each for each, _ in added]
         for each in have.values():
             if each.name.casefold() not in wanted and (path or each.name not in exempt):
-                self.refusals.append(self._undeclared(each, (*path, each.name), fresh))
+                self.refusals.append(self._undeclared(each, (*path, each.name), lacking))
 
-    def _undeclared(self, found: StructField, path: Path, fresh: list[StructField]) -> str:
+    def _lacks(self, column: StructField, path: Path, where: str) -> None:
+        lacks = f"it lacks {_said(path)} {_type(column)}"
+        if len(path) == 1 and column.name in self.declared.generated:
+            self.refusals.append(
+                f"{lacks}, which is generated, and that a column is only from the beginning of its table on. Declare it "
+                f"as a column that your transform fills, or l{_ANOTHER[1:]}"
+            )
+        elif not column.nullable:
+            self.refusals.append(
+                f"{lacks}, and the rows that are there have no value for it. Declare it nullable (`| None`), or "
+                f"l{_ANOTHER[1:]}"
+            )
+        else:
+            comment = column.metadata.get("comment")
+            described = f" COMMENT {text(comment)}" if comment else ""
+            does = f"add column {_said(path)} {_type(column)}, NULL in the rows that are there"
+            clause = f"ADD COLUMNS ({named(path)} {ddl(column.dataType)}{described} {where})"
+            self.alter("add", "add", lacks, does, clause)
+
+    def _undeclared(self, found: StructField, path: Path, lacking: list[StructField]) -> str:
         old = ".".join(path)
-        like = [each.name for each in fresh if each.dataType.simpleString() == found.dataType.simpleString()]
+        like = [each.name for each in lacking if each.dataType.simpleString() == found.dataType.simpleString()]
         new = like[0] if len(like) == 1 else "NEW"
         return (
             f"{_said(path)} {_type(found)} is not declared. Declare it; or if it has another name now, "

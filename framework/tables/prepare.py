@@ -11,8 +11,9 @@ from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 from framework import fault
 from framework.errors import FrameMismatchError, TableMismatchError
 from framework.tables.alter import CONSTRAINT, alter, delta_version, found_layout, schema_of
-from framework.tables.difference import Asked, Difference, declared_checks, declared_layout, difference
+from framework.tables.difference import Asked, Difference, difference
 from framework.tables.lake import Lake, is_made
+from framework.tables.layout import declared_checks, declared_layout
 from framework.tables.model import differences, generated_columns, schema
 from framework.tables.sql import text
 from framework.tables.table import Table

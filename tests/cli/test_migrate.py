@@ -42,6 +42,7 @@ def folder(lake: Lake, tmp_path: Path) -> Path:
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "test.toml").write_text(f'[lake]\nroot = "{lake.root}"\n[landing]\nroot = "landing"\n')
     (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "__init__.py").touch()
     (tmp_path / "jobs" / "trips.py").write_text(JOB.replace("NAME", "trips"))
     (tmp_path / "jobs" / "other.py").write_text('"""Other."""\njob = 1 / 0\n')
     given(lake, TRIPS, "(1, 2.5)")
@@ -53,7 +54,6 @@ def _said(folder: Path, *arguments: str) -> Said:
 
 
 def test_a_migration_is_shown_then_made_and_after_that_there_is_nothing_to_do(folder: Path, lake: Lake) -> None:
-    (folder / "jobs" / "trips.py").touch()
     before = version_of(lake, TRIPS)
     shown = _said(folder, "--rename", "miles=km", "--dry-run")
     assert shown.code == 0, shown.err

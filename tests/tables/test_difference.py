@@ -26,7 +26,8 @@ from pyspark.sql.types import (
 
 from framework.errors import DeclarationError
 from framework.tables import RowModel, Table, generated
-from framework.tables.difference import Asked, Difference, Layout, declared_layout, difference
+from framework.tables.difference import Asked, Difference, difference
+from framework.tables.layout import Layout, declared_layout
 from framework.tables.sql import paths
 
 
@@ -165,9 +166,9 @@ def test_a_type_is_widened_where_that_version_of_delta_does_and_else_refused_wit
     [
         (TRIPS, like("km decimal(38,2) not null"), "'km' is decimal(38,2) and should be double: the one"),
         (DIGITS, like("km decimal(9,2) not null"), "no type is narrowed"),
-        (declared(tip=(float, ...)), COLUMNS, "it lacks 'tip' double NOT NULL, which is NOT NULL"),
+        (declared(tip=(float, ...)), COLUMNS, "it lacks 'tip' double NOT NULL, and the rows that are there"),
         (declared(Tip=(float | None, None)), (*COLUMNS, "tip double"), "'tip' differs from 'Tip' in case only"),
-        (declared(half=(float | None, generated("km / 2"))), COLUMNS, "'half', which is generated"),
+        (declared(half=(float | None, generated("km / 2"))), COLUMNS, "'half' double, which is generated"),
         (TRIPS, (*COLUMNS, "tip double"), "'tip' double is not declared. Declare it; or if it has another name now"),
         (TRIPS, like("km double"), "'km' is nullable and should be NOT NULL"),
         (TRIPS, like("start string"), "'start' is string and should be struct<town:string,zip:string>"),
