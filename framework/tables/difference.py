@@ -161,8 +161,8 @@ class _Comparison:
         lacks = f"it lacks {_said(path)} {_type(column)}"
         if len(path) == 1 and column.name in self.declared.generated:
             self.refusals.append(
-                f"{lacks}, which is generated, and that a column is only from the beginning of its table on. Declare it "
-                f"as a column that your transform fills, or l{_ANOTHER[1:]}"
+                f"{lacks}, which is generated, and that a column is only from the beginning of its table on. Declare "
+                f"it as a column that your transform fills, or l{_ANOTHER[1:]}"
             )
         elif not column.nullable:
             self.refusals.append(

@@ -208,6 +208,14 @@ def test_columns_within_columns_are_added_and_rows_written_by_their_names(
     assert version_of(lake, TRIPS) == made + 1  # nothing is altered twice, not a comment within a column either
 
 
+def test_a_table_that_was_just_made_is_as_declared_down_to_the_comments_within_its_columns(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    for _ in range(2):
+        prepare.prepared(lake, TRIPS, rows(Trip, {"id": 1}))
+    assert version_of(lake, TRIPS) == 0
+
+
 def test_a_type_is_widened_by_a_load_where_delta_widens_it_and_else_refused(
     lake: Lake, rows: Callable[..., Any]
 ) -> None:
