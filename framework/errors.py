@@ -10,7 +10,7 @@ LakegateError
 │   ├── UnknownParameterError · ParameterValueError · MissingParameterError
 │   ├── UnknownWorkError · AmbiguousWorkError · ChainParameterError · CredentialRefusedError
 │   ├── FileExistsRefusedError · NotAProjectError · NotIncrementalError · UnansweredError
-│   └── NeitherStepNorClusterError
+│   └── NeitherStepNorClusterError · UndeclaredTableError
 ├── JobError (2)                    how a job is written
 │   ├── UnknownFrameError · DuplicateFrameError · UnusedFrameError · CycleError
 │   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError · UnsafeLoadError
@@ -19,9 +19,9 @@ LakegateError
 │   ├── LandingError · FileNameError · HeaderMismatchError · DatabaseError
 │   ├── ExpectationFailedError · FrameMismatchError
 │   ├── NullKeyError · DuplicateKeyError · SequenceError · UntouchedSliceError
-│   └── PeriodError · ContradictionError · OperationError
+│   └── PeriodError · ContradictionError · OperationError · ConstraintBrokenError
 ├── TableError (1)                  what a table in the lake is
-│   ├── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
+│   ├── TableNotFoundError · TableMismatchError · MigrationRefusedError · UnknownSnapshotError · ChangesMissingError
 │   └── UnreadableTableError · OverlapError · NoHistoryError
 ├── StateError (1)                  what earlier runs left
 │   ├── PlanChangedError · PinVanishedError · BookmarkSourceError · LostPlanError · DamagedStateError
@@ -204,6 +204,17 @@ class NeitherStepNorClusterError(UsageError, ValueError):
         super().__init__(
             f"{typed!r} is the id of no step (s-...) and of no cluster (j-...). `lakegate steps` and `lakegate cluster "
             "list` print them."
+        )
+
+
+class UndeclaredTableError(UsageError, LookupError):
+    """No job, or more than one, says what a table is declared to be."""
+
+    def __init__(self, table: str, reason: str, jobs: Sequence[str]) -> None:
+        self.table, self.jobs = table, tuple(jobs)
+        super().__init__(
+            f"What table {table!r} is declared to be is not known: {reason}. Say which job loads it: "
+            f"lakegate migrate {table} --job JOB. The jobs are: {', '.join(jobs)}."
         )
 
 
@@ -516,6 +527,17 @@ class OperationError(DataRefusedError, ValueError):
         )
 
 
+class ConstraintBrokenError(DataRefusedError, ValueError):
+    """Rows break what their table enforces: NOT NULL, or a CHECK constraint."""
+
+    def __init__(self, table: str, reason: str) -> None:
+        self.table, self.reason = table, reason
+        super().__init__(
+            f"Table {table!r} refuses the rows; nothing was written: {reason}. Leave such rows out in the transform, "
+            "or alter the row model and run `lakegate migrate`."
+        )
+
+
 # -- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -539,8 +561,17 @@ class TableMismatchError(TableError, ValueError):
         listed = "\n".join(f"  {difference}" for difference in differences)
         super().__init__(
             f"Table {table!r} at {path} is not as declared; nothing was written:\n{listed}\n"
-            "Declare it as it is, or load into a table of another name."
+            "Nothing of it is altered that its declaration does not allow a load to alter."
         )
+
+
+class MigrationRefusedError(TableError, ValueError):
+    """A table cannot be made what it is declared to be, or not by what was asked for; nothing was altered."""
+
+    def __init__(self, table: str, reasons: Sequence[str]) -> None:
+        self.table, self.reasons = table, tuple(reasons)
+        listed = "\n".join(f"  {reason}" for reason in reasons)
+        super().__init__(f"Table {table!r} is not migrated; nothing was altered:\n{listed}")
 
 
 class UnknownSnapshotError(TableError, LookupError):

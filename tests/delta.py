@@ -39,6 +39,19 @@ def rows_of(lake: Lake, table: Table, wanted: str = "*", *, version: int | None 
     return sorted(zip(*values, strict=True), key=str)
 
 
+def rows_in_files(lake: Lake, table: Table) -> list[tuple[Any, ...]]:
+    """Return the rows of a table that deltalake refuses, one with widened types: the files that its log says it has."""
+    files: dict[str, None] = {}
+    for log in sorted(Path(lake.path(table.name), "_delta_log").glob("*.json")):
+        for action in _lines(log.read_text()):
+            if "add" in action:
+                files[action["add"]["path"]] = None
+            elif "remove" in action:
+                del files[action["remove"]["path"]]
+    listed = ", ".join(f"'{lake.path(table.name)}/{file}'" for file in files)
+    return sorted(duckdb.execute(f"FROM read_parquet([{listed}], union_by_name = true)").fetchall(), key=str)
+
+
 def version_of(lake: Lake, table: Table) -> int:
     """Return the table's version, -1 where there is none."""
     path = lake.path(table.name)

@@ -163,6 +163,25 @@ def table(
 
 
 @app.command()
+def migrate(
+    name: Annotated[str, typer.Argument(metavar="TABLE", help="database.table")],
+    rename: Annotated[
+        list[str] | None, typer.Option(metavar="OLD=NEW", help="what a column is called now; may be repeated")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="a column to drop; may be repeated")] = None,
+    job: Annotated[str | None, typer.Option(metavar="JOB", help="the job that declares the table")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Show how a table differs from its declaration, and alter it."""
+    from framework.cli.migrate import migrate_table
+
+    migrate_table(name, env, set or [], renames=rename or [], drops=drop or [], job_name=job, dry_run=dry_run, yes=yes)
+
+
+@app.command()
 def new(job: JobName) -> None:
     """Make a job from a template, with its test and a sample input."""
     from framework.cli.scaffold import new_job

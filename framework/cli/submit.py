@@ -195,7 +195,7 @@ def _require_fit(here: project.Project, jobs: Sequence[str], settings: "Settings
     from framework.emr.releases.release import release
 
     tables = [table for job in jobs for table in here.load(job).tables] if project.has_pyspark() else []
-    needs = {table.name: TableNeeds(table.properties) for table in tables}
+    needs = {table.name: TableNeeds(table.properties, bool(table.cluster_by)) for table in tables}
     found = release(settings.emr.release)
     require_fit(found, python=settings.emr.python, applications=sorted(applications), tables=needs)
     for said in warnings(found, clock().date()):

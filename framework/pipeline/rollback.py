@@ -16,6 +16,7 @@ from framework.errors import RollbackRefusedError
 from framework.pipeline.work import Work
 from framework.state import History, Rollback
 from framework.state.history import name
+from framework.tables.alter import SCHEMA_CHANGE
 from framework.tables.commit import commits_since
 from framework.tables.history.times import SYSTEM
 from framework.tables.lake import Lake
@@ -26,15 +27,17 @@ HARMLESS = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "CHAN
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One table of a rollback: where it is, where it goes, and how many commits that undoes."""
+    """One table of a rollback: where it is, where it goes, and what of its columns and properties that undoes."""
 
     table: str
     version: int
     target: int
+    alters: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """`silver.flights: version 7 back to 4`."""
-        return f"{self.table}: version {self.version} back to {self.target}"
+        """`silver.flights: version 7 back to 4, without what was altered since: widen column ...`."""
+        altered = f", without what was altered since: {'; '.join(self.alters)}" if self.alters else ""
+        return f"{self.table}: version {self.version} back to {self.target}{altered}"
 
 
 def plan_rollback(work: Work, run_id: str) -> tuple[Rollback, tuple[Step, ...]]:
@@ -44,7 +47,10 @@ def plan_rollback(work: Work, run_id: str) -> tuple[Rollback, tuple[Step, ...]]:
     lake, job = work.lake, work.job.name
     latest = history.latest().tables
     targets = {table: kept.tables.get(table, 0) for table in latest if lake.exists(table)}
-    steps = [Step(table, int(lake.snapshot(table).version()), target) for table, target in targets.items()]
+    steps = [
+        Step(table, int(lake.snapshot(table).version()), target, _alters(lake, table, target))
+        for table, target in targets.items()
+    ]
     reasons = []
     if kept.position == history.newest() and all(step.version == step.target for step in steps):
         reasons.append("it is the newest: there is nothing to undo")
@@ -116,6 +122,11 @@ def _others(lake: Lake, job: str, table: str, target: int) -> frozenset[str]:
             now |= {f"{who or 'somebody else'} ({commit.operation.lower()}, version {commit.version})"}
         held[commit.version] = now
     return now
+
+
+def _alters(lake: Lake, table: str, target: int) -> tuple[str, ...]:
+    """Return how the table was altered since a version; going back undoes that too."""
+    return tuple(str(c.notes[SCHEMA_CHANGE]) for c in commits_since(lake, table, target) if SCHEMA_CHANGE in c.notes)
 
 
 def _apps(lake: Lake, job: str, table: str) -> Sequence[str]:

@@ -63,7 +63,12 @@ class LoggedRun(RowModel):
 
 def run_log(job: str) -> Table:
     """Return the table of a job's run log."""
-    return Table(f"_lakegate.runs_{job}", LoggedRun, properties={"delta.checkpointInterval": "100"})
+    return Table(
+        f"_lakegate.runs_{job}",
+        LoggedRun,
+        properties={"delta.checkpointInterval": "100"},
+        on_schema_change="add_columns",
+    )
 
 
 def record(lake: Lake, job: str, row: LoggedRun) -> None:

@@ -5,6 +5,7 @@ whose answer was lost is read from the table.
 """
 
 import random
+import re
 import time
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame
 
 from framework import fault, log
-from framework.errors import ConflictError, StaleEpochError
+from framework.errors import ConflictError, ConstraintBrokenError, StaleEpochError
 from framework.tables.commit import Counts, Loaded, Transaction, loaded, position_of
 from framework.tables.lake import Lake
 from framework.tables.prepare import require_as_declared
@@ -29,6 +30,7 @@ CONFLICTS = (
     "ProtocolChangedException",
     "SystemTimeMovedError",
 )
+ENFORCED = re.compile(r"\[DELTA_(?:VIOLATE_CONSTRAINT_WITH_VALUES|NOT_NULL_CONSTRAINT_VIOLATED)\]\s*(.*(?:\n - .*)*)")
 TRIES = 30
 LONGEST_PAUSE = 8.0
 
@@ -48,8 +50,9 @@ def load(lake: Lake, table: Table, write: Write, rows: DataFrame, transaction: T
     """Write the rows in one commit that carries the transaction; the table is made first if it is not there.
 
     Raises FrameMismatchError before anything is written where the rows lack a column that the table declares, have one
-    that it does not, or have one of another type; StaleEpochError where a rollback came between; ConflictError where
-    other writers leave no room.
+    that it does not, or have one of another type; TableMismatchError where the table is otherwise and must not be
+    altered; ConstraintBrokenError where it refuses a row; StaleEpochError where a rollback came between; ConflictError
+    where other writers leave no room.
     """
     write.require_frame(table, rows.schema)
     conflict = ""
@@ -63,6 +66,8 @@ def load(lake: Lake, table: Table, write: Write, rows: DataFrame, transaction: T
             if is_applied(lake, table, transaction):
                 return loaded_before(lake, table, transaction)
             conflict = conflict_of(error)
+            if not conflict and (refused := ENFORCED.search(str(error))):
+                raise ConstraintBrokenError(table.name, " ".join(refused[1].split()).rstrip(".")) from None
             if not conflict:
                 raise
             pause = random.uniform(0.1, 1) * min(LONGEST_PAUSE, 0.2 * 2**number)

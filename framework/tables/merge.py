@@ -61,7 +61,7 @@ class Merge(OfTheTable):
         latest = _latest(rows, table, self.sequence_by) if self.sequence_by else rows
         with computed_once(latest) as held:
             kept, pruning = _examine(held, table, self)
-            source = prepared(lake, table, held)
+            source = prepared(lake, table, held, transaction.notes)
             session = derive(lake.spark, transaction.confs)
             target = DeltaTable.forPath(session, lake.path(table.name))
             changes = _changes(source, target.toDF(), table, self, pruning)

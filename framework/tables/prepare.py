@@ -1,6 +1,7 @@
-"""Preparing a table for a load: it is made as declared, or found to be as declared."""
+"""Preparing a table for a load: it is made as declared, or found to be, or altered as far as its declaration allows."""
 
-import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from delta.tables import DeltaTable
@@ -9,8 +10,12 @@ from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
 from framework import fault
 from framework.errors import FrameMismatchError, TableMismatchError
-from framework.tables.lake import Lake, is_made, partition_columns
+from framework.tables.alter import CONSTRAINT, alter, delta_version, found_layout, schema_of
+from framework.tables.difference import Asked, Difference, difference
+from framework.tables.lake import Lake, is_made
+from framework.tables.layout import declared_checks, declared_layout
 from framework.tables.model import differences, generated_columns, schema
+from framework.tables.sql import text
 from framework.tables.table import Table
 
 SOURCE_FILE, INGESTED_AT = "_source_file", "_ingested_at"
@@ -18,7 +23,6 @@ ADDED = (SOURCE_FILE, INGESTED_AT)
 MALFORMED = (
     "_malformed"  # a source's text of a record that is not of its row model; never reaches a table of the user's
 )
-GENERATION = "delta.generationExpression"
 
 
 def added_columns() -> StructType:
@@ -46,46 +50,70 @@ def require_frame(table: Table, frame: StructType) -> None:
 
 
 def require_as_declared(lake: Lake, table: Table) -> None:
-    """Raise TableMismatchError where the table exists and its columns or partitioning are not as declared."""
+    """Raise TableMismatchError where the table exists and differs from its declaration as no load may change it."""
     snapshot = lake.snapshot(table.name)
-    if table.model is None or not is_made(snapshot):
-        return
-    actual = _schema(snapshot)
-    said = differences(schema(table.model), actual, exempt=ADDED)
-    generated = generated_columns(table.model)
-    for field in actual.fields:
-        found, wanted = field.metadata.get(GENERATION), generated.get(field.name)
-        if found != wanted and field.name in schema(table.model).names:
-            said.append(f"{field.name!r} is generated as {found} and should be {wanted}")
-        declared = next((f for f in schema(table.model).fields if f.name == field.name), None)
-        if declared is not None and declared.nullable != field.nullable:
-            said.append(f"{field.name!r} is {_null(field.nullable)} and should be {_null(declared.nullable)}")
-    partitions = tuple(partition_columns(snapshot))
-    if partitions != tuple(table.partition_by):
-        said.append(f"it is partitioned by {partitions} and should be by {tuple(table.partition_by)}")
-    if said:
-        raise TableMismatchError(table.name, lake.path(table.name), said)
+    if table.model is not None and is_made(snapshot):
+        _require(lake, table, compared(lake, table, snapshot))
 
 
-def prepared(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
+def compared(lake: Lake, table: Table, snapshot: Any, asked: Asked | None = None) -> Difference:
+    """Compare a table that has a row model with a snapshot of it."""
+    found = found_layout(lake, snapshot)
+    return difference(table.name, declared_layout(table), found, delta=delta_version(), exempt=ADDED, asked=asked)
+
+
+def prepared(lake: Lake, table: Table, rows: DataFrame, notes: Mapping[str, Any] | None = None) -> DataFrame:
     """Make the table ready for these rows, and return them without the added columns that it does not keep.
 
-    It is created if it is not there, registered, and its properties and comments are set where they differ.
+    It is created if it is not there, registered, and altered as far as its declaration allows, in commits that
+    carry the `notes`. Raises TableMismatchError or FrameMismatchError where it would have to be altered further.
     """
     frame, snapshot = rows.schema, lake.snapshot(table.name)
     if not is_made(snapshot):
         _create(lake, table, declared_schema(table, frame))
         fault.point(f"after creation {table.name}")
         snapshot = lake.snapshot(table.name)
-    if table.model is None:
-        missing = differences(_schema(snapshot), frame)
-        if missing:
-            raise FrameMismatchError(f"Table {table.name!r}", missing, frame.names)
-    _describe(lake, table, snapshot)
+    differs = _differs(lake, table, snapshot, frame)
+    if differs.changes:
+        try:
+            alter(lake, table.name, differs.changes, notes or {})
+        except Exception:
+            if _differs(lake, table, lake.snapshot(table.name), frame).changes:
+                raise  # else another load has just made the same changes
+        snapshot = lake.snapshot(table.name)
     if lake.catalog != "none":
         _register(lake, table)
-    kept = _schema(snapshot).names
+    kept = schema_of(snapshot).names
     return rows.drop(*(name for name in ADDED if name not in kept))
+
+
+def _differs(lake: Lake, table: Table, snapshot: Any, frame: StructType) -> Difference:
+    """Return what a load is to change, which is allowed to it."""
+    if table.model is not None:
+        differs = compared(lake, table, snapshot)
+        _require(lake, table, differs)
+        return differs
+    found = found_layout(lake, snapshot)
+    columns = StructType([StructField(f.name, f.dataType, True) for f in frame.fields])
+    now = StructType([StructField(f.name, f.dataType, True, f.metadata) for f in found.columns.fields])
+    wanted = replace(
+        found, columns=columns, properties=table.properties, comment=table.comment, checks={}, generated={}
+    )
+    differs = difference(
+        table.name, wanted, replace(found, columns=now, checks={}, generated={}), delta=delta_version()
+    )
+    if differs.against(table):
+        said = differences(found.columns, frame)
+        if table.on_schema_change == "refuse":
+            adds = 'it (on_schema_change="add_columns" would add it)'
+            said = [each.replace("is not declared", f"is not a column of {adds}") for each in said]
+        raise FrameMismatchError(f"Table {table.name!r}", said, frame.names)
+    return differs
+
+
+def _require(lake: Lake, table: Table, differs: Difference) -> None:
+    if said := differs.against(table):
+        raise TableMismatchError(table.name, lake.path(table.name), said)
 
 
 def _create(lake: Lake, table: Table, columns: StructType) -> None:
@@ -107,47 +135,18 @@ def _create(lake: Lake, table: Table, columns: StructType) -> None:
         )
     if table.partition_by:
         builder = builder.partitionedBy(*table.partition_by)
+    if table.cluster_by:
+        builder = builder.clusterBy(*table.cluster_by)
     if table.comment:
         builder = builder.comment(table.comment)
-    for name, value in table.properties.items():
+    checks = {f"{CONSTRAINT}{name}": condition for name, condition in declared_checks(table).items()}
+    for name, value in {**table.properties, **checks}.items():
         builder = builder.property(name, value)
     builder.execute()
-
-
-def _describe(lake: Lake, table: Table, snapshot: Any) -> None:
-    """Set what differs; a change of properties conflicts with every load in flight, so nothing is set twice."""
-    metadata, set_now = snapshot.metadata(), snapshot.getProperties()
-    where = f"delta.`{lake.path(table.name)}`"
-    changed = {k: v for k, v in table.properties.items() if not set_now.contains(k) or set_now.apply(k) != v}
-    if changed:
-        pairs = ", ".join(f"{_text(name)} = {_text(value)}" for name, value in changed.items())
-        lake.spark.sql(f"ALTER TABLE {where} SET TBLPROPERTIES ({pairs})")
-    if table.comment and metadata.description() != table.comment:
-        lake.spark.sql(f"COMMENT ON TABLE {where} IS {_text(table.comment)}")
-    if table.model is None:
-        return
-    comments = {field.name: field.metadata.get("comment") for field in _schema(snapshot).fields}
-    for field in schema(table.model).fields:
-        comment = field.metadata.get("comment")
-        if comment and comments.get(field.name) != comment:
-            lake.spark.sql(f"ALTER TABLE {where} ALTER COLUMN `{field.name}` COMMENT {_text(comment)}")
 
 
 def _register(lake: Lake, table: Table) -> None:
     # A database without a location of its own gives "Can not create a Path from an empty string" on Glue.
     location = f"{lake.root.rstrip('/')}/{table.database}"
-    lake.spark.sql(f"CREATE DATABASE IF NOT EXISTS {table.database} LOCATION {_text(location)}")
-    lake.spark.sql(f"CREATE TABLE IF NOT EXISTS {table.name} USING delta LOCATION {_text(lake.path(table.name))}")
-
-
-def _schema(snapshot: Any) -> StructType:
-    return StructType.fromJson(json.loads(snapshot.metadata().schemaString()))
-
-
-def _null(nullable: bool) -> str:
-    return "nullable" if nullable else "NOT NULL"
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    lake.spark.sql(f"CREATE DATABASE IF NOT EXISTS {table.database} LOCATION {text(location)}")
+    lake.spark.sql(f"CREATE TABLE IF NOT EXISTS {table.name} USING delta LOCATION {text(lake.path(table.name))}")

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
 
 from framework.errors import DeclarationError, alternatives
 from framework.tables.model import RowModel, columns
 
+OnSchemaChange: TypeAlias = Literal["refuse", "add_columns", "widen"]
+MOST_CLUSTERED = 4  # Delta's own bound
 NAME = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
 
 
@@ -15,8 +18,13 @@ class Table:
     """A Delta table `database.name`, at `<lake.root>/<database>/<name>`.
 
     `model` says its columns (None: those of the first frame that is loaded), `keys` what names one row,
-    `partition_by` what its files are divided by. `properties` and the comment (by default the model's first line) are
-    set on the table by whichever load finds them different.
+    `partition_by` what its files are divided by, `cluster_by` what rows of near values are kept together by. With
+    `checks` the model's rules are CHECK constraints of the table, which Delta holds every writer to. `properties` and
+    the comment (by default the model's first line) are set on the table by whichever load finds them different.
+
+    `on_schema_change` says what a load does where a column is declared that the table lacks, or has with a type that
+    Delta widens to the declared one: refuse, `add_columns`, or `widen`, which does both. All other changes are for
+    `lakegate migrate`.
     """
 
     name: str
@@ -25,13 +33,16 @@ class Table:
     partition_by: Sequence[str] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     comment: str | None = None
+    cluster_by: Sequence[str] = ()
+    checks: bool = False
+    on_schema_change: OnSchemaChange = "refuse"
 
     def __post_init__(self) -> None:
         """Keep sequences as tuples, and refuse what contradicts itself."""
         subject = f"Table {self.name!r}"
         if not NAME.fullmatch(self.name):
             raise DeclarationError(subject, "write its name as database.table, in lower-case letters, digits and _")
-        for attribute in ("keys", "partition_by"):
+        for attribute in ("keys", "partition_by", "cluster_by"):
             value = getattr(self, attribute)
             value = (value,) if isinstance(value, str) else tuple(value)
             object.__setattr__(self, attribute, value)
@@ -39,6 +50,15 @@ class Table:
                 if self.model and name not in columns(self.model):
                     known = alternatives(name, columns(self.model))
                     raise DeclarationError(subject, f"{attribute} names {name!r}, not a column of its model. {known}")
+        if self.partition_by and self.cluster_by:
+            raise DeclarationError(subject, "it is partitioned and clustered, and Delta does one or the other")
+        if len(self.cluster_by) > MOST_CLUSTERED:
+            raise DeclarationError(subject, f"it is clustered by {len(self.cluster_by)} columns, and Delta takes 4")
+        if self.checks and self.model is None:
+            raise DeclarationError(subject, "checks=True are those of a row model, and it has none")
+        if self.on_schema_change not in (choices := get_args(OnSchemaChange)):
+            said = alternatives(str(self.on_schema_change), choices)
+            raise DeclarationError(subject, f"on_schema_change is {self.on_schema_change!r}. {said}")
         object.__setattr__(self, "properties", dict(self.properties))
         if self.comment is None and self.model and self.model.__doc__ and self.model is not RowModel:
             object.__setattr__(self, "comment", self.model.__doc__.strip().splitlines()[0])

@@ -78,7 +78,9 @@ class Append(OfTheTable):
 
     def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Append the rows; generated columns are left to Delta."""
-        _writer(prepared(lake, table, rows), table, transaction).mode("append").save(lake.path(table.name))
+        _writer(prepared(lake, table, rows, transaction.notes), table, transaction).mode("append").save(
+            lake.path(table.name)
+        )
         return _loaded(lake, table, transaction)
 
 
@@ -102,7 +104,9 @@ class Overwrite(OfTheTable):
     def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Overwrite the table; readers see the old rows or the new ones."""
         # Also in a session that is set to overwrite only the partitions that the rows have.
-        writer = _writer(prepared(lake, table, rows), table, transaction).option("partitionOverwriteMode", "static")
+        writer = _writer(prepared(lake, table, rows, transaction.notes), table, transaction).option(
+            "partitionOverwriteMode", "static"
+        )
         writer.mode("overwrite").save(lake.path(table.name))
         return _loaded(lake, table, transaction)
 
@@ -156,7 +160,11 @@ class Replace(OfTheTable):
         return _loaded(lake, table, transaction)
 
     def _save(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction, **option: str) -> None:
-        writer = prepared(lake, table, rows).write.format("delta").options(**transaction.options, **option)
+        writer = (
+            prepared(lake, table, rows, transaction.notes)
+            .write.format("delta")
+            .options(**transaction.options, **option)
+        )
         writer.mode("overwrite").save(lake.path(table.name))
 
     def _save_touched(

@@ -84,7 +84,7 @@ class Bitemporal(Roles):
         shape = Shape(table, self, rows.schema)
         with computed_once(rows) as held:
             read, kept, pruning = examine(shape, held)
-            source = prepared(lake, remembering(table, self), held)
+            source = prepared(lake, remembering(table, self), held, transaction.notes)
             shape = Shape(table, self, source.schema)
             now = next_system_time(lake, table, self.system, transaction.clock())
             noted = replace(transaction, notes={**transaction.notes, SYSTEM_TIME: now.isoformat()})

@@ -83,7 +83,7 @@ class Versions:
         with computed_once(told) as held:
             read, kept, pruning = examine(_Moments(table, self, rows.schema), held)
             named = replace(table, properties={**table.properties, VALID: ",".join(self.valid)})
-            source = prepared(lake, named, held)
+            source = prepared(lake, named, held, transaction.notes)
             shape = _Moments(table, self, source.schema)
             session = derive(lake.spark, {**transaction.confs, **FAR_TIMES})
             target = DeltaTable.forPath(session, lake.path(table.name))
