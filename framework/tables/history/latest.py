@@ -80,17 +80,15 @@ class Latest:
 
         Raises NullKeyError, SequenceError or ContradictionError and writes nothing.
         """
-        assert table.model is not None
-        with computed_once(rows.where(~holds(self.ignore_when))) as held:
+        with computed_once(rows.where(~holds(self.ignore_when)) if self.ignore_when else rows) as held:
             found = before = known_truncations(lake, table)
             if self.truncate_when:
-                of_all = held.where(holds(self.truncate_when))
-                found = with_those_of(found, of_all, _place(table, self.by), error=(table.name, self.by))
+                place, gone = _Newest(table, self.by, rows.schema).place, held.where(holds(self.truncate_when))
+                found = with_those_of(found, gone, place, error=(table.name, self.by))
                 newest = found.known[-1:]  # it has deleted all that the others did
                 found = replace(found, known=newest, news=newest != before.known)
             changes = self._changes(table, held.where(~holds(self.truncate_when)))
-            shape = _Newest(table, self.by, changes.schema)
-            read, kept, pruning = examine(shape, changes)
+            read, kept, pruning = examine(_Newest(table, self.by, changes.schema), changes)
             named = replace(table, properties={**table.properties, DELETED: self.deleted})
             source = prepared(lake, found.of(named), changes)
             session = derive(lake.spark, {**transaction.confs, **FAR_TIMES})
@@ -134,12 +132,6 @@ class _Newest(Shape):
             self.place.alias("sequence"),
             F.struct(*map(F.col, self.payload)).alias("values"),
         )
-
-
-def _place(table: Table, by: str) -> Column:
-    """Return a sequence as it is remembered: a time as microseconds, which mean the same in every session."""
-    assert table.model is not None
-    return F.unix_micros(by) if isinstance(schema(table.model)[by].dataType, TimestampType) else F.col(by)
 
 
 def _planned(
