@@ -10,11 +10,11 @@ from framework.errors import FrameMismatchError
 def debezium(envelopes: DataFrame, *, sequence: str = "source.lsn") -> DataFrame:
     """Return a row for each change: the columns of its table, and `op` and `sequence`, by which it is applied.
 
-        before  after            op  source    id  name  op  sequence
-        NULL    {1, Anne}        c   {lsn: 7}  1   Anne  c   7
-        {1}     {1, Anne Marie}  u   {lsn: 8}  1   Anne Marie  u   8
-        {1}     NULL             d   {lsn: 9}  1   NULL  d   9
-        NULL    NULL             t   {lsn: 10} NULL  NULL  t   10
+        before  after            op    source      id    name        op  sequence
+        NULL    {1, Anne}        c     {lsn: 7}    1     Anne        c   7
+        {1}     {1, Anne Marie}  u     {lsn: 8}    1     Anne Marie  u   8
+        {1}     NULL             d     {lsn: 9}    1     NULL        d   9
+        NULL    NULL             t     {lsn: 10}   NULL  NULL        t   10
         NULL    NULL             NULL  NULL
 
     `op` is Debezium's: c(reate), u(pdate), d(elete), r(ead by a snapshot), t(runcate). A delete has the values of

@@ -126,7 +126,7 @@ def beliefs(lake: Lake, table: Table = PLANES, wanted: str = "tail, seats, owner
 
 
 def as_frame(rows: Callable[..., Any], batch: list[Said]) -> DataFrame:
-    names = ("seats", "owner")
+    names = ("owner", "seats")
     return told(
         rows,
         *(
@@ -135,7 +135,7 @@ def as_frame(rows: Callable[..., Any], batch: list[Said]) -> DataFrame:
                 said.operation,
                 said.start,
                 said.end,
-                *((None, None) if said.operation == "delete" else said.values),
+                *reversed(said.values),
                 None if said.sets is None else [names[place] for place in said.sets],
             )
             for said in sorted(batch, key=lambda said: said.sequence)
@@ -158,7 +158,7 @@ def test_p1_to_p5_p8_p12_p14_and_p16_hold_on_delta(lake: Lake, rows: Callable[..
         assert loaded.counts.read == loaded.counts.updated + loaded.counts.unchanged + loaded.counts.deduplicated
 
     def history() -> list[Row]:
-        columns = "tail, seats, owner, valid_from, valid_to, system_from, system_to"
+        columns = "tail, owner, seats, valid_from, valid_to, system_from, system_to"
         found = rows_of(lake, PLANES, columns)
         times = sorted({row[5] for row in found})
         assert times == [T, T + MICROSECOND, T + 2 * MICROSECOND]  # P12, of one clock that stands still
