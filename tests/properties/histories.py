@@ -14,7 +14,7 @@ many = settings(max_examples=300, deadline=None, database=None)
 T = TypeVar("T")
 
 
-def drawn(examples: st.SearchStrategy[T], count: int = 25) -> list[T]:
+def drawn(examples: st.SearchStrategy[T], count: int = 40) -> list[T]:
     """Draw examples that are to be tried together, each as a key of one table: the same ones each time."""
     found: list[T] = []
 
