@@ -22,7 +22,7 @@ client = printf '%s\n' $(2) | $(compile) --no-annotate - -o requirements/clients
 # Classes that the processes which are killed load at once; made once, it halves the time that each takes to start.
 crash = python -m tests.crash.archive && pytest -n 2 --dist worksteal
 
-.PHONY: help setup run run-emr check test test-emr test-clients test-emr7 test-crash test-crash-full test-crash-emr7 test-concurrency bench build clean lock
+.PHONY: help setup run run-emr check test test-properties test-emr test-clients test-emr7 test-crash test-crash-full test-crash-emr7 test-concurrency bench build clean lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ check: setup ## check format, lint, types and layers
 test: setup ## test on Spark 4.1 and Delta 4.2: ARGS="-k merge" for some
 	@$(postgres)
 	@$(call within,.venv) $(pytest) $(ARGS)
+
+test-properties: setup ## the properties of tables that remember, P1 to P16, each against a model of its own
+	@$(call within,.venv) $(pytest) -m properties tests/properties tests/tables $(ARGS)
 
 test-emr7: ## test on Spark 3.5 and Delta 3.3, as EMR 7 has them
 	@scripts/setup.sh emr7

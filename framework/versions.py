@@ -79,11 +79,18 @@ def _says_nothing_new(open_: Event | None, event: Event, tracked: Sequence[int])
 
 
 def steps(
-    rows: Sequence[Any], cells: Sequence[Sequence[int]], *, tracked: Sequence[int], forever: Any, in_order: bool
+    rows: Sequence[Any],
+    cells: Sequence[Sequence[int]],
+    *,
+    tracked: Sequence[int],
+    forever: Any,
+    in_order: bool,
+    truncated: Sequence[Any] = (),
 ) -> list[Step]:
     """Plan one key: what becomes of its rows, each of which is known by its start; see `framework.timeline.steps`.
 
-    Of two events of one time the one of the batch counts.
+    Of two events of one time the one of the batch counts. At the times in `truncated` every key was gone, unless it has
+    an event of its own then; these leave no trace, since the table remembers them.
     """
     there, new = [], []
     for number, row, those in numbered(rows, cells):
@@ -93,7 +100,10 @@ def steps(
             new.append(Event(row.start, None if row.operation == "delete" else those, number))
     said = {event.at: event for event in events(there, forever)}
     news = {event.at: event for event in new if event.at not in said or said[event.at].values != event.values}
-    after = versions([*{**said, **news}.values()], tracked, forever, in_order=in_order)
+    all_ = {**{at: Event(at, None) for at in truncated}, **said, **news}
+    traceless = {at for at in truncated if all_[at].values is None}
+    after = versions(all_.values(), tracked, forever, in_order=in_order)
+    after = [row for row in after if row.start < row.end or row.start not in traceless]
     before = {row.start: row for row in there}
     done: list[Step] = []
     for row in after:

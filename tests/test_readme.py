@@ -130,6 +130,22 @@ def test_the_tables_page_s_table_remembers(tmp_path: Path, rows: Rows, lake: Lak
     assert [row.seats for row in as_of(lake, page.PLANES, valid=date(2013, 7, 1)).collect()] == [55]
 
 
+def test_the_tables_page_s_feed_keeps_the_latest_state(tmp_path: Path, spark: SparkSession, lake: Lake) -> None:
+    page = _imported(ROOT / "docs" / "tables.md", tmp_path)
+    row = "struct<id bigint, owner string>"
+    envelopes = spark.createDataFrame(
+        [
+            ((1, None), None, "d", (3,)),
+            (None, (1, "ann"), "u", (2,)),
+            (None, (2, "bob"), "c", (1,)),
+        ],
+        f"before {row}, after {row}, op string, source struct<lsn bigint>",
+    )
+    load_table(lake, page.ACCOUNTS, page.latest, page.account_changes(envelopes), Transaction("a/load", Position(0, 1)))
+    assert [(row.id, row.owner) for row in as_of(lake, page.ACCOUNTS).collect()] == [(2, "bob")]
+    assert read(lake, page.ACCOUNTS).where("deleted_at = 3").count() == 1
+
+
 def test_the_tables_page_s_sources_read_what_they_say(tmp_path: Path, rows: Rows, lake: Lake) -> None:
     page = _imported(ROOT / "docs" / "tables.md", tmp_path)
     trip = {"taxi": "7", "started_at": NOON.replace(tzinfo=None), "fare": "day", "km": 2.5}

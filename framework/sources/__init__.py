@@ -2,6 +2,7 @@
 
 from framework.sources.as_of import as_of
 from framework.sources.changes import changes
+from framework.sources.debezium import debezium
 from framework.sources.files import files
 from framework.sources.incremental import incremental
 from framework.sources.jdbc import jdbc
@@ -14,6 +15,7 @@ __all__ = [
     "Source",
     "as_of",
     "changes",
+    "debezium",
     "files",
     "incremental",
     "jdbc",

@@ -3,7 +3,8 @@
 from framework.tables.commit import Counts, Loaded
 from framework.tables.history.ask import as_of, belief_changes, history_of, sequenced_join
 from framework.tables.history.bitemporal import bitemporal
-from framework.tables.history.scd2 import apply_changes, scd2
+from framework.tables.history.feed import apply_changes
+from framework.tables.history.scd2 import scd2
 from framework.tables.lake import Lake
 from framework.tables.load import load
 from framework.tables.merge import sync, upsert

@@ -142,7 +142,8 @@ def test_a_table_that_keeps_no_times_is_not_asked_for_them(lake: Lake, rows: Cal
         as_of(lake, plain)
 
 
-def test_a_slice_of_a_sequenced_join_is_the_join_of_the_slices(spark: SparkSession) -> None:  # P13
+@pytest.mark.properties
+def test_p13_a_slice_of_a_sequenced_join_is_the_join_of_the_slices(spark: SparkSession) -> None:
     random, times = Random(13), range(6)
     periods = [("vf", "vt"), ("sf", "st")]
 

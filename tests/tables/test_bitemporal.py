@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -29,6 +29,7 @@ from framework.tables import Counts, Lake, RowModel, Table, Write, bitemporal, g
 from framework.tables.commit import Transaction
 from tests.delta import actions, rows_of, version_of
 from tests.naive import Naive, Row, Said, slice_of
+from tests.properties.histories import drawn, histories
 
 
 class Plane(RowModel):
@@ -124,23 +125,8 @@ def beliefs(lake: Lake, table: Table = PLANES, wanted: str = "tail, seats, owner
 # -- against a dict of days -------------------------------------------------------------------------------------------
 
 
-def some_batch(random: Random, keys: int, first: int) -> list[Said]:
-    said, sequence = [], first
-    for key in range(keys):
-        for _ in range(random.randint(0, 4)):
-            start = random.randint(1, 11)
-            end = random.randint(start + 1, 12)
-            does = random.choice(["put", "put", "update", "delete"])
-            sets = random.choice([None, frozenset({0}), frozenset({1})]) if does == "update" else None
-            values = (random.choice([None, 1, 2]), random.choice([None, "x", "y"]))
-            said.append(Said(key, does, start, end, values, sets, sequence))
-            sequence += 1
-    random.shuffle(said)
-    return said
-
-
 def as_frame(rows: Callable[..., Any], batch: list[Said]) -> DataFrame:
-    names = ("seats", "owner")
+    names = ("owner", "seats")
     return told(
         rows,
         *(
@@ -149,7 +135,7 @@ def as_frame(rows: Callable[..., Any], batch: list[Said]) -> DataFrame:
                 said.operation,
                 said.start,
                 said.end,
-                *((None, None) if said.operation == "delete" else said.values),
+                *reversed(said.values),
                 None if said.sets is None else [names[place] for place in said.sets],
             )
             for said in sorted(batch, key=lambda said: said.sequence)
@@ -157,22 +143,25 @@ def as_frame(rows: Callable[..., Any], batch: list[Said]) -> DataFrame:
     )
 
 
-def test_every_slice_of_both_times_is_what_was_said_also_after_compaction(
-    lake: Lake, rows: Callable[..., Any]
-) -> None:  # P1 to P5, P8, P12, P16
-    random, model = Random(2011), Naive()
-    keys, days = 40, range(1, 13)
-    for number in range(1, 4):
-        said = some_batch(random, keys, 1000 * number)
+@pytest.mark.properties
+def test_p1_to_p5_p8_p12_p14_and_p16_hold_on_delta(lake: Lake, rows: Callable[..., Any]) -> None:
+    of_keys, model = drawn(histories(3, at_least=3)), Naive()
+    keys, days = len(of_keys), range(1, 14)
+    for number in range(3):
+        said = [
+            change._replace(key=key, start=change.start + 1, end=change.end + 1, sequence=100 * key + change.sequence)
+            for key, history in enumerate(of_keys)
+            for change in history[number]
+        ]
         model.commit(said)
-        loaded = load(lake, PLANES, TELL, as_frame(rows, said), batch(number))
+        loaded = load(lake, PLANES, TELL, as_frame(rows, said), batch(number + 1))
         assert loaded.counts.read == loaded.counts.updated + loaded.counts.unchanged + loaded.counts.deduplicated
 
     def history() -> list[Row]:
-        columns = "tail, seats, owner, valid_from, valid_to, system_from, system_to"
+        columns = "tail, owner, seats, valid_from, valid_to, system_from, system_to"
         found = rows_of(lake, PLANES, columns)
         times = sorted({row[5] for row in found})
-        assert times == [T, T + MICROSECOND, T + 2 * MICROSECOND]  # of one clock, that stands still
+        assert times == [T, T + MICROSECOND, T + 2 * MICROSECOND]  # P12, of one clock that stands still
         number = {time: n for n, time in enumerate(times, 1)} | {OPEN: None}
         return [Row(int(r[0]), r[1:3], r[3].day, r[4].day, number[r[5]] or 0, number[r[6]]) for r in found]
 
@@ -183,6 +172,8 @@ def test_every_slice_of_both_times_is_what_was_said_also_after_compaction(
     for commit in range(4):
         for key in range(keys):
             assert slice_of(before, key, commit, days) == model.believed(key, commit)
+    now = sorted((row.key, row.valid_from, row.valid_to) for row in before if row.system_to is None)
+    assert all(one[0] != other[0] or one[2] <= other[1] for one, other in pairwise(now))  # P14
 
     again = load(lake, PLANES, TELL, as_frame(rows, said), batch(4))
     assert (again.counts.closed, again.counts.written) == (0, 0)

@@ -143,9 +143,81 @@ def test_any_order_and_any_split_end_in_the_same_versions_which_say_what_was_sai
     assert actions(lake, split, "add") == actions(lake, split, "remove") == []
 
 
+class Dimension(RowModel):
+    """A row of the tables that others print, with two columns of which changes are kept."""
+
+    pkey: str
+    attr1: str | None
+    attr2: str | None
+    valid_from: date
+    valid_to: date
+
+
+class Upsert(RowModel):
+    """A row that is upserted into one."""
+
+    pkey: str
+    attr1: str | None
+    attr2: str | None
+    since: date
+
+
+DIMENSION = Table("silver.dimension", Dimension, keys="pkey")
+
+
+def test_the_tables_that_mack_and_koheesio_print(lake: Lake, rows: Callable[..., Any]) -> None:
+    # MrPowers/mack, tests/test_public_interface.py: test_upserts_with_single_attribute (a),
+    # test_upserts_based_on_date_columns (the same), test_upserts_based_on_multiple_attributes, in its README too (m).
+    # Nike-Inc/koheesio, tests/spark/writers/delta/test_scd.py: test_scd2_logic (key), and of test_scd2_custom_logic
+    # what is not its own logic (id): a value, one from NULL, and unchanged ones.
+    batches = [
+        "a1 A - 2019-01-01, a2 B - 2019-01-01, a4 D - 2019-01-01, m1 A A 2019-01-01, m2 B B 2019-01-01,"
+        "m4 D D 2019-01-01, key1 value1 - 2024-05-01, key2 value2 - 2024-04-01, id2 value-2 - 2024-02-01,"
+        "id3 - - 2024-03-01, id4 value-4 - 2024-04-01",
+        "a2 Z - 2020-01-01, a3 C - 2020-09-15, m2 Z - 2020-01-01, m3 C C 2020-09-15, key1 value1_updated - 2024-05-02,"
+        "key3 value3 - 2024-05-03, id2 value-2-change - 2024-02-02, id3 value-3-change - 2024-03-02,"
+        "id4 value-4 - 2024-04-01",
+        "key1 value1_updated_again - 2024-05-15, key2 value2_updated - 2024-05-14, m2 Z Z 2020-02-01",
+    ]
+    for number, said in enumerate(batches, 1):
+        upserts = []
+        for pkey, *attributes, since in (row.split() for row in said.split(",")):
+            attr1, attr2 = (None if value == "-" else value for value in attributes)
+            upserts.append({"pkey": pkey, "attr1": attr1, "attr2": attr2, "since": date.fromisoformat(since)})
+        load(lake, DIMENSION, scd2(valid_by="since"), rows(Upsert, *upserts), batch(number))
+    found = [
+        " ".join("-" if value is None or str(value) == "9999-12-31" else str(value) for value in row)
+        for row in rows_of(lake, DIMENSION, "pkey, attr1, attr2, valid_from, valid_to")
+        if row[3] != row[4]
+    ]
+    assert sorted(found) == [
+        "a1 A - 2019-01-01 -",
+        "a2 B - 2019-01-01 2020-01-01",
+        "a2 Z - 2020-01-01 -",
+        "a3 C - 2020-09-15 -",
+        "a4 D - 2019-01-01 -",
+        "id2 value-2 - 2024-02-01 2024-02-02",
+        "id2 value-2-change - 2024-02-02 -",
+        "id3 - - 2024-03-01 2024-03-02",
+        "id3 value-3-change - 2024-03-02 -",
+        "id4 value-4 - 2024-04-01 -",
+        "key1 value1 - 2024-05-01 2024-05-02",
+        "key1 value1_updated - 2024-05-02 2024-05-15",
+        "key1 value1_updated_again - 2024-05-15 -",
+        "key2 value2 - 2024-04-01 2024-05-14",
+        "key2 value2_updated - 2024-05-14 -",
+        "key3 value3 - 2024-05-03 -",
+        "m1 A A 2019-01-01 -",
+        "m2 B B 2019-01-01 2020-01-01",
+        "m2 Z - 2020-01-01 2020-02-01",
+        "m2 Z Z 2020-02-01 -",  # only from NULL to a value, which mack compares with <> and misses
+        "m3 C C 2020-09-15 -",
+        "m4 D D 2019-01-01 -",
+    ]
+
+
 def test_the_cases_that_others_test(lake: Lake, rows: Callable[..., Any]) -> None:
-    # mack, test_scd.py and its README's type 2 upsert; koheesio, tests of delta/scd.py: an insert, a changed attribute,
-    # an unchanged one, a new key beside an old one; here also from NULL and to NULL, which mack does not see.
+    # An insert, a changed attribute, an unchanged one, a new key beside an old one, all in one; from NULL and to NULL.
     first = updates(rows, (1, "oslo", 1), (2, None, 1), (3, "rome", 1), (4, "bari", 1, "u", "as before"))
     load(lake, CUSTOMERS, WRITE, first, batch(1))
     second = updates(

@@ -13,7 +13,7 @@ from pyspark.sql.types import DateType
 
 from framework.errors import FrameMismatchError, NoHistoryError
 from framework.tables.compare import comparable
-from framework.tables.history.times import FOREVER_AT, SYSTEM, VALID, timestamp
+from framework.tables.history.times import DELETED, FOREVER_AT, SYSTEM, VALID, timestamp
 from framework.tables.lake import Lake
 from framework.tables.read import read
 from framework.tables.table import Table
@@ -23,11 +23,22 @@ Period = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """The columns in which a table keeps its times; one of versions (scd2) keeps valid time only."""
+    """The columns in which a table keeps its times; one of versions (scd2) keeps valid time only.
+
+    One of the latest state (apply_changes) keeps none, but tombstones: the rows that have a value in `deleted`.
+    """
 
     table: str
-    valid: Period
+    valid_time: Period | None
     system: Period | None
+    deleted: str | None = None
+
+    @property
+    def valid(self) -> Period:
+        """The columns of valid time. Raises NoHistoryError where the table keeps none."""
+        if self.valid_time is None:
+            raise NoHistoryError(self.table, "valid")
+        return self.valid_time
 
     @property
     def bitemporal(self) -> Period:
@@ -43,9 +54,10 @@ def periods(lake: Lake, table: Table) -> Periods:
     valid, system = (
         tuple(properties.apply(name).split(",")) if properties.contains(name) else None for name in (VALID, SYSTEM)
     )
-    if valid is None:
+    deleted = properties.apply(DELETED) if properties.contains(DELETED) else None
+    if valid is None and deleted is None:
         raise NoHistoryError(table.name, "valid")
-    return Periods(table.name, valid, system)
+    return Periods(table.name, valid, system, deleted)
 
 
 def as_of(
@@ -65,7 +77,8 @@ def as_of(
         oslo  [1, 3)   [11:00, ∞)           as_of(system=10:30)             oslo [1, ∞)
         bonn  [3, ∞)   [11:00, ∞)           as_of()                         oslo [1, 3), bonn [3, ∞)
 
-    A table of versions (scd2, apply_changes) has a valid time only. Raises TableNotFoundError, or NoHistoryError where
+    A table of versions (scd2, apply_changes) has a valid time only, and one of the latest state none: without a time,
+    `as_of` leaves its tombstones out. Raises TableNotFoundError, or NoHistoryError where
     the table keeps no such time.
     """
     rows = read(lake, table, version=version)
@@ -77,6 +90,8 @@ def sliced(rows: DataFrame, of: Periods, *, valid: date | None = None, system: d
 
     Rows without duration, the traces of a table of versions, are of no time. Raises NoHistoryError.
     """
+    if of.deleted and valid is None and system is None:
+        return rows.where(f"`{of.deleted}` IS NULL")
     start, end = of.valid
     if system is not None:
         since, until = of.bitemporal

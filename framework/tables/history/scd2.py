@@ -4,7 +4,6 @@ What is written follows from all that was ever said of a key, see `framework.ver
 the MERGE's lazy source, so that Delta refuses the commit where another writer has altered what it read.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,11 +20,12 @@ from framework.session import derive
 from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.history.examine import examine
 from framework.tables.history.planned import STEPS, together
-from framework.tables.history.shape import Roles, Shape, require_times
+from framework.tables.history.shape import Roles, Shape, feed_differences, require_times
 from framework.tables.history.times import FAR_TIMES, VALID, timestamp
+from framework.tables.history.truncated import Truncations, holds, known_truncations, with_those_of
 from framework.tables.lake import Lake
-from framework.tables.model import differences, generated_columns, schema
-from framework.tables.prepare import ADDED, prepared
+from framework.tables.model import schema
+from framework.tables.prepare import prepared
 from framework.tables.table import Table
 from framework.tables.write import RightFor, Write, computed_once
 from framework.timeline import INSERT
@@ -44,6 +44,7 @@ class Versions:
     track: tuple[str, ...] | None = None
     delete_when: str | None = None
     ignore_when: str | None = None
+    truncate_when: str | None = None
     absent: Absent = "keep"
     in_order: bool = False
 
@@ -62,14 +63,9 @@ class Versions:
     def require_frame(self, table: Table, frame: StructType) -> None:
         """The frame must have the model's columns without the period, and those that this write is told by."""
         assert table.model is not None
-        generated, fields = generated_columns(table.model), schema(table.model).fields
-        wanted = StructType([field for field in fields if field.name not in (*self.valid, *generated)])
-        conditions = f"{self.delete_when} {self.ignore_when}"
-        named = [name for name in frame.names if re.search(rf"\b{re.escape(name)}\b", conditions)]
-        said = differences(wanted, frame, exempt=(*ADDED, *generated, self.by, *named))
-        if self.by not in frame.names:
-            said.append(f"it lacks {self.by!r}")
-        elif frame[self.by].dataType != schema(table.model)[self.valid[0]].dataType:
+        conditions = (self.delete_when, self.ignore_when, self.truncate_when)
+        said = feed_differences(table, frame, self.valid, self.by, conditions)
+        if self.by in frame.names and frame[self.by].dataType != schema(table.model)[self.valid[0]].dataType:
             said.append(f"{self.by!r} has not the type of {self.valid[0]!r}")
         if said:
             raise FrameMismatchError(f"{self.verb}() into table {table.name!r}", said, frame.names)
@@ -79,19 +75,23 @@ class Versions:
 
         Raises NullKeyError, SequenceError or ContradictionError and writes nothing.
         """
-        told = rows.where(~F.coalesce(F.expr(self.ignore_when), F.lit(False))) if self.ignore_when else rows
-        with computed_once(told) as held:
-            read, kept, pruning = examine(_Moments(table, self, rows.schema), held)
+        with computed_once(rows.where(~holds(self.ignore_when)) if self.ignore_when else rows) as held:
+            changes, found = held, known_truncations(lake, table)
+            if self.truncate_when:
+                changes, gone = (held.where(each) for each in (~holds(self.truncate_when), holds(self.truncate_when)))
+                number = _Moments(table, self, rows.schema).number(F.col(self.by))
+                found = with_those_of(found, gone, number, error=(table.name, self.by))
+            read, kept, pruning = examine(_Moments(table, self, rows.schema), changes)
             named = replace(table, properties={**table.properties, VALID: ",".join(self.valid)})
-            source = prepared(lake, named, held, transaction.notes)
+            source = prepared(lake, found.of(named), changes, transaction.notes)
             shape = _Moments(table, self, source.schema)
             session = derive(lake.spark, {**transaction.confs, **FAR_TIMES})
             target = DeltaTable.forPath(session, lake.path(table.name))
             gone_at = transaction.clock() if self.absent == "delete" else None
-            if gone_at is not None:
+            if gone_at is not None or found.told:
                 pruning = None  # keys are gone in every partition, so all are looked at
-            _merge(shape, target, _planned(shape, source, target.toDF(), pruning, gone_at), pruning)
-        return loaded(lake, table.name, transaction, partial(_counts, read, kept))
+            _merge(shape, target, _planned(shape, source, target.toDF(), pruning, gone_at, found), pruning)
+        return loaded(lake, table.name, transaction, lambda metrics: found.counted(_counts(read, kept, metrics)))
 
 
 def scd2(
@@ -122,30 +122,8 @@ def scd2(
     where a late row before it has to end. `in_order` promises that no row comes late, and keeps no traces.
     """
     chosen = None if track is None else tuple(track)
-    return Versions("scd2", valid_by, (valid[0], valid[1]), chosen, delete_when, None, absent, in_order)
-
-
-def apply_changes(
-    *,
-    sequence_by: str,
-    delete_when: str | None = None,
-    ignore_when: str | None = None,
-    track: Sequence[str] | None = None,
-    valid: tuple[str, str] = ("valid_from", "valid_to"),
-) -> Write:
-    """Apply a feed of changes to a history of versions, in whatever order they arrive, and however often.
-
-        table                 rows                        table after
-        id  city  valid       id  city  op      at        id  city  valid
-        1   oslo  [1, ∞)      1   NULL  delete  7         1   oslo  [1, 4)
-                              1   rome  update  4         1   rome  [4, 7)
-                              2   bari  read    4
-
-    with `delete_when="op = 'delete'"` and `ignore_when="op = 'read'"`. `sequence_by` is when a change was made at its
-    source; two changes of one key at one time are refused unless they are equal. See `scd2` for the rest.
-    """
-    chosen = None if track is None else tuple(track)
-    return Versions("apply_changes", sequence_by, (valid[0], valid[1]), chosen, delete_when, ignore_when)
+    period = (valid[0], valid[1])
+    return Versions("scd2", valid_by, period, chosen, delete_when, absent=absent, in_order=in_order)
 
 
 class _Moments(Shape):
@@ -160,9 +138,7 @@ class _Moments(Shape):
     @property
     def operation(self) -> Column:
         """Whether a row says that its key is gone."""
-        if self.versions.delete_when is None:
-            return F.lit("put")
-        return F.when(F.coalesce(F.expr(self.versions.delete_when), F.lit(False)), "delete").otherwise("put")
+        return F.when(holds(self.versions.delete_when), "delete").otherwise("put")
 
     @property
     def row(self) -> Column:
@@ -197,7 +173,12 @@ class _Moments(Shape):
 
 
 def _planned(
-    shape: _Moments, rows: DataFrame, target: DataFrame, pruning: str | None, gone_at: datetime | None
+    shape: _Moments,
+    rows: DataFrame,
+    target: DataFrame,
+    pruning: str | None,
+    gone_at: datetime | None,
+    truncations: Truncations,
 ) -> DataFrame:
     """Return what is to be done, row by row; lazy, so that the MERGE reads the target."""
     keys, write = list(shape.table.keys), shape.versions
@@ -208,9 +189,13 @@ def _planned(
         absent = there.where(is_open).join(touched, keys, "left_anti")
         told = told.unionByName(absent.select(*keys, shape.gone(gone_at).alias("_row")))
         touched = touched.unionByName(absent.select(*keys))
+    for at in truncations.told:
+        moment, (start, end) = shape.time(F.lit(int(at))), write.valid
+        touched = touched.unionByName(there.where((F.col(start) < moment) & (F.col(end) > moment)).select(*keys))
     known = there.join(touched, keys, "left_semi").select(*keys, shape.there.alias("_row"))
     numbered, cells = together(shape, told.unionByName(known))
-    plan = partial(steps, tracked=shape.tracked, forever=shape.forever, in_order=write.in_order)
+    truncated = tuple(map(int, truncations.known))
+    plan = partial(steps, tracked=shape.tracked, forever=shape.forever, in_order=write.in_order, truncated=truncated)
     of_each = F.udf(plan, STEPS, useArrow=False)(F.transform("_rows", lambda row: row.dropFields("values")), cells)
     return (
         numbered.withColumn("_steps", of_each)

@@ -1,5 +1,6 @@
 """What a frame's columns are to a table that remembers: keys, periods, and the values that hold in them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from pyspark.sql.types import DateType, LongType, StructField, StructType, Times
 from framework.errors import DeclarationError, alternatives
 from framework.tables.compare import comparable
 from framework.tables.history.times import DAY, EPOCH, FOREVER, FOREVER_AT, timestamp
-from framework.tables.model import columns, generated_columns, schema
+from framework.tables.model import columns, differences, generated_columns, schema
 from framework.tables.prepare import ADDED
 from framework.tables.table import Table
 
@@ -54,6 +55,21 @@ def require_times(
     if kinds[0] != kinds[1] or not isinstance(kinds[0], DateType | TimestampType):
         raise DeclarationError(subject, f"{' and '.join(valid)} must both be date, or both be datetime")
     return fields
+
+
+def feed_differences(
+    table: Table, frame: StructType, kept: Sequence[str], by: str, conditions: Sequence[str | None]
+) -> list[str]:
+    """Say how a frame differs from the columns that a table takes: its model's without those that it keeps itself.
+
+    It may have besides what its rows are ordered `by`, and what the SQL conditions name.
+    """
+    assert table.model is not None
+    generated = generated_columns(table.model)
+    wanted = StructType([field for field in schema(table.model).fields if field.name not in (*kept, *generated)])
+    named = [name for name in frame.names if re.search(rf"\b{re.escape(name)}\b", " ".join(filter(None, conditions)))]
+    said = differences(wanted, frame, exempt=(*ADDED, *generated, by, *named))
+    return said if by in frame.names or by in wanted.names else [*said, f"it lacks {by!r}"]
 
 
 def place_of(value: Column, values: Column) -> Column:

@@ -7,8 +7,6 @@ from framework.tables.history.times import FOREVER
 
 # Every open end is later, in any zone that an engine may take this in, and no other time is.
 LATE = f"TIMESTAMP '{FOREVER.year}-01-01 00:00:00'"
-
-
 # By engine, the sign around a name.
 QUOTES = {"athena": '"', "duckdb": '"', "spark": "`", "trino": '"'}
 
@@ -16,16 +14,23 @@ QUOTES = {"athena": '"', "duckdb": '"', "spark": "`", "trino": '"'}
 def current_view(of: Periods, columns: Sequence[str], engine: str) -> str:
     """Return the statement that makes the view `<table>_now`: the periods that are believed now, without system time.
 
-    silver.planes                       silver.planes_now
-    tail  valid   system                tail  valid
-    N1    [1, ∞)  [10:00, 11:00)        N1    [1, 3)
-    N1    [1, 3)  [11:00, ∞)
+        silver.planes                       silver.planes_now
+        tail  valid   system                tail  valid
+        N1    [1, ∞)  [10:00, 11:00)        N1    [1, 3)
+        N1    [1, 3)  [11:00, ∞)
+
+    Of a table of the latest state it is the rows without a tombstone.
     """
-    quote, (start, end) = QUOTES[engine], of.valid
-    shown = [name for name in columns if name not in (of.system or ())]
-    listed = ",\n    ".join(f"{quote}{name}{quote}" for name in shown)
-    believed = f"{quote}{of.system[1]}{quote} > {LATE}\n  AND " if of.system else ""
-    return (
-        f"CREATE OR REPLACE VIEW {of.table}_now AS\nSELECT\n    {listed}\nFROM {of.table}\n"
-        f"WHERE {believed}{quote}{start}{quote} < {quote}{end}{quote}"
-    )
+
+    def name(column: str) -> str:
+        return f"{QUOTES[engine]}{column}{QUOTES[engine]}"
+
+    if of.deleted:
+        kept, conditions = [of.deleted], [f"{name(of.deleted)} IS NULL"]
+    else:
+        kept, conditions = [*(of.system or ())], [f"{name(of.valid[0])} < {name(of.valid[1])}"]
+        if of.system:
+            conditions.append(f"{name(of.system[1])} > {LATE}")
+    shown = ",\n    ".join(name(column) for column in columns if column not in kept)
+    where = "\n  AND ".join(conditions)
+    return f"CREATE OR REPLACE VIEW {of.table}_now AS\nSELECT\n    {shown}\nFROM {of.table}\nWHERE {where}"

@@ -1,0 +1,44 @@
+"""Debezium: its envelopes as a plain feed of changes, for `apply_changes`."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from framework.errors import FrameMismatchError
+
+
+def debezium(envelopes: DataFrame, *, sequence: str = "source.lsn") -> DataFrame:
+    """Return a row for each change: the columns of its table, and `op` and `sequence`, by which it is applied.
+
+        before  after            op    source      id    name        op  sequence
+        NULL    {1, Anne}        c     {lsn: 7}    1     Anne        c   7
+        {1}     {1, Anne Marie}  u     {lsn: 8}    1     Anne Marie  u   8
+        {1}     NULL             d     {lsn: 9}    1     NULL        d   9
+        NULL    NULL             t     {lsn: 10}   NULL  NULL        t   10
+        NULL    NULL             NULL  NULL
+
+    `op` is Debezium's: c(reate), u(pdate), d(elete), r(ead by a snapshot), t(runcate). A delete has the values of
+    `before`, which are only the key unless the database logs whole rows (REPLICA IDENTITY FULL in PostgreSQL). The
+    records with no value that Kafka compacts by are left out. `sequence` is SQL over the envelope; for a history it is
+    a time: `sequence="timestamp_millis(source.ts_ms)"`. The envelope may be in a column `payload`, beside its schema.
+
+    Raises FrameMismatchError where the frame is no envelope, or its table has such a column itself.
+    """
+    rows = envelopes.select("payload.*") if "payload" in envelopes.columns else envelopes
+    kinds = {field.name: field.dataType for field in rows.schema.fields}
+    after, before = kinds.get("after"), kinds.get("before")
+    said = [] if "op" in kinds else ["it lacks 'op'"]
+    if not isinstance(after, StructType):
+        said.append("it lacks 'after', a struct")
+    else:
+        said += [f"{name!r} is a column of its table too" for name in ("op", "sequence") if name in after.names]
+    if said or not isinstance(after, StructType):
+        raise FrameMismatchError("debezium()", said, envelopes.columns)
+    known = before.names if isinstance(before, StructType) else []
+
+    def value(name: str) -> Column:
+        gone = F.col(f"before.`{name}`") if name in known else F.lit(None)
+        return F.when(F.col("op") == "d", gone).otherwise(F.col(f"after.`{name}`")).alias(name)
+
+    changes = rows.where(F.col("op").isNotNull())
+    return changes.select(*map(value, after.names), "op", F.expr(sequence).alias("sequence"))

@@ -1,0 +1,294 @@
+"""Feeds of changes on Delta: any order, deletes that come early, truncations, and another writer in between."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from framework.batch import Position
+from framework.errors import (
+    ContradictionError,
+    DeclarationError,
+    FrameMismatchError,
+    NoHistoryError,
+    NullKeyError,
+    SequenceError,
+)
+from framework.tables import (
+    Counts,
+    Lake,
+    RowModel,
+    Table,
+    apply_changes,
+    as_of,
+    generated,
+    history_of,
+    load,
+)
+from framework.tables.commit import Transaction
+from tests.delta import actions, rows_of, version_of
+from tests.properties.histories import EVENTS, drawn
+
+
+class Account(RowModel):
+    """An account as it is now, and how far its changes are applied."""
+
+    id: int
+    owner: str
+    city: str | None
+    tags: dict[str, int] | None
+    lsn: int
+    deleted_at: int | None
+    shard: str = generated("CAST(id % 2 AS STRING)")
+
+
+class Home(RowModel):
+    """Where an account was, from day to day."""
+
+    id: int
+    owner: str | None
+    city: str | None
+    valid_from: date
+    valid_to: date
+
+
+class Change(RowModel):
+    """A change as a log has it."""
+
+    id: int | None
+    owner: str | None
+    city: str | None
+    tags: dict[str, int] | None
+    lsn: int | None
+    op: str | None
+
+
+module, LOADING = (import_module(f"framework.tables.{name}") for name in ("history.latest", "load"))
+ACCOUNTS = Table("silver.accounts", Account, keys="id", partition_by="shard")
+HOMES = Table("silver.homes", Home, keys="id")
+IS: Any = {"delete_when": "op = 'd'", "ignore_when": "op = 'm'", "truncate_when": "op = 't'"}
+LATEST = apply_changes(sequence_by="lsn", keep="latest", **IS)
+VERSIONS = apply_changes(sequence_by="changed_on", track=["city"], **IS)
+T = datetime(2024, 1, 20, 12, tzinfo=UTC)
+Said = tuple[int | None, str | None, int | None, str]
+
+
+def batch(number: int, app: str = "accounts/load") -> Transaction:
+    return Transaction(app, Position(0, number), {}, lambda: T)
+
+
+def day(number: int) -> date:
+    return date(2024, 1, 1) + timedelta(number - 1)
+
+
+def changes(rows: Callable[..., Any], *said: Said, **more: Any) -> DataFrame:
+    """Rows of (id, city, lsn, op)."""
+    made = [dict(zip(("id", "city", "lsn", "op"), values, strict=True)) for values in said]
+    frame: DataFrame = rows(Change, *made, **({"owner": "ann"} | more))
+    return frame
+
+
+def dated(changes: DataFrame) -> DataFrame:
+    """The same for a history: the sequence is a day of January."""
+    return changes.withColumn("changed_on", F.expr("date_add(DATE'2023-12-31', int(lsn))")).drop("lsn", "tags")
+
+
+def state(lake: Lake, table: Table = ACCOUNTS) -> list[tuple[Any, ...]]:
+    return rows_of(lake, table, "id, city, lsn, deleted_at")
+
+
+def homes(lake: Lake, table: Table = HOMES) -> list[tuple[Any, ...]]:
+    """The versions with their days of January, 0 for ever; traces are left out."""
+    found = rows_of(lake, table, "id, city, valid_from, valid_to")
+    return [(*r[:2], r[2].day, 0 if r[3].year == 9999 else r[3].day) for r in found if r[2] < r[3]]
+
+
+# -- any order, any split ---------------------------------------------------------------------------------------------
+
+
+def naive_days(said: Iterable[Said]) -> dict[tuple[int, int], str | None]:
+    """Where each key is on each day: a truncation empties all that began before its day."""
+    now: dict[int, str | None] = {}
+    days = {}
+    for today in range(1, 15):
+        if any(op == "t" and at == today for _, _, at, op in said):
+            now.clear()
+        for key, city, at, op in said:
+            if at == today and key is not None:
+                now.pop(key, None)
+                if op != "d":
+                    now[key] = city
+        days.update({(key, today): city for key, city in now.items()})
+    return days
+
+
+@pytest.mark.properties
+def test_any_order_and_any_split_of_a_feed_end_in_the_same_state(lake: Lake, rows: Callable[..., Any]) -> None:
+    random = Random(1)
+    feed: list[Said] = [
+        (key, None if those is None else those[0], at, "d" if those is None else random.choice("cur"))
+        for key, events in enumerate(drawn(EVENTS))
+        for at, those in events.items()
+    ]
+    cuts: list[Said] = [(None, None, 6, "t"), (None, None, 3, "t")]
+    # The same feed for three sets of keys: all at once, split, and mixed and split with every change twice.
+    mixed = random.sample(feed * 2, 2 * len(feed))
+    parts: list[list[Said]] = [[cuts[0]], [*feed, *cuts], [cuts[1]]]
+    for number, part in enumerate(parts):
+        part += [(key + 100, *said) for key, *said in feed[number::3] if key is not None]  # type: ignore[misc]
+        part += [(key + 200, *said) for key, *said in mixed[number::3] if key is not None]  # type: ignore[misc]
+    for number, part in enumerate(parts, 1):
+        frame = changes(rows, *part)
+        done = load(lake, ACCOUNTS, LATEST, frame, batch(number)).counts
+        assert done.read == done.inserted + done.updated + done.unchanged + done.deduplicated == len(part)
+        done = load(lake, HOMES, VERSIONS, dated(frame), batch(number)).counts
+        assert done.read == done.updated + done.unchanged + done.deduplicated == len(part)
+
+    days = naive_days([*feed, *cuts])
+    newest = {key: (key, city, at, op) for key, city, at, op in sorted(feed, key=lambda one: one[2] or 0)}
+    latest = [
+        (key or 0, None if op == "d" else city, at, at if op == "d" else None)
+        for key, city, at, op in newest.values()
+        if (at or 0) >= 6
+    ]
+    sets = (0, 100, 200)
+    assert state(lake) == sorted([(key + more, *rest) for key, *rest in latest for more in sets], key=str)
+    there = {row["id"]: row["city"] for row in as_of(lake, ACCOUNTS).collect()}
+    assert there == {key + more: city for (key, today), city in days.items() if today == 14 for more in sets}
+    shown = homes(lake)
+    assert {(key, d): city for key, city, start, end in shown for d in range(start, end or 15)} == {
+        (key + more, d): city for (key, d), city in days.items() for more in sets
+    }
+    one, two, three = ([(row[0] - more, *row[1:]) for row in shown if row[0] // 100 == more // 100] for more in sets)
+    assert sorted(one, key=str) == sorted(two, key=str) == sorted(three, key=str)
+
+
+# -- one thing at a time ----------------------------------------------------------------------------------------------
+
+
+def test_a_delete_that_comes_before_its_older_update_wins_and_no_question_sees_its_tombstone(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    first = changes(rows, (1, "oslo", 10, "c"), (2, "bari", 12, "c"), (3, "x", 13, "m"), tags={"a": 1, "b": 2})
+    load(lake, ACCOUNTS, LATEST, first, batch(1))
+    loaded = load(
+        lake, ACCOUNTS, LATEST, changes(rows, (1, "rome", 30, "d"), (4, None, 31, "d"), (4, None, 31, "d")), batch(2)
+    )
+    assert loaded.counts == Counts(read=3, inserted=1, updated=1, deduplicated=1)
+    late = changes(rows, (1, "rome", 20, "u"), (4, "lund", 5, "c"), (2, "bonn", 11, "u"))
+    loaded = load(lake, ACCOUNTS, LATEST, late, batch(3))
+    assert loaded.counts == Counts(read=3, unchanged=3)
+    assert actions(lake, ACCOUNTS, "add") == actions(lake, ACCOUNTS, "remove") == []
+    assert state(lake) == [(1, None, 30, 30), (2, "bari", 12, None), (4, None, 31, 31)]
+    assert [row["id"] for row in as_of(lake, ACCOUNTS).collect()] == [2]
+    with pytest.raises(NoHistoryError, match="keeps no valid time"):
+        as_of(lake, ACCOUNTS, valid=day(1))
+    with pytest.raises(NoHistoryError, match="keeps no valid time"):
+        history_of(lake, ACCOUNTS, 1)
+    # It comes back with a newer change, and a change of nothing but the sequence is one.
+    same = changes(rows, (2, "bari", 40, "u"), tags={"b": 2, "a": 1})
+    load(lake, ACCOUNTS, LATEST, changes(rows, (1, "kiel", 32, "c")).unionByName(same), batch(4))
+    assert state(lake) == [(1, "kiel", 32, None), (2, "bari", 40, None), (4, None, 31, 31)]
+
+
+def test_a_truncation_empties_the_table_and_what_is_older_stays_away(lake: Lake, rows: Callable[..., Any]) -> None:
+    feed = changes(rows, (1, "oslo", 1, "c"), (2, "bari", 2, "c"), (3, "lima", 5, "c"), (4, None, 3, "d"))
+    load(lake, ACCOUNTS, LATEST, feed, batch(1))
+    cut = changes(rows, (None, None, 5, "t"), (None, None, 3, "t"), owner=None).unionByName(
+        changes(rows, (2, "nice", 6, "c"))
+    )
+    loaded = load(lake, ACCOUNTS, LATEST, cut, batch(2))
+    assert loaded.counts == Counts(read=3, updated=3, deleted=2)
+    late = changes(rows, (1, "wien", 4, "u"), (5, "kiel", 4, "c"), (6, "jena", 7, "c"), (None, None, 3, "t"))
+    loaded = load(lake, ACCOUNTS, LATEST, late, batch(3))
+    assert loaded.counts == Counts(read=4, inserted=1, unchanged=3)
+    assert state(lake) == [(2, "nice", 6, None), (3, "lima", 5, None), (6, "jena", 7, None)]
+    # Rows go back, and what was truncated with them.
+    lake.spark.sql(f"RESTORE TABLE delta.`{lake.path(ACCOUNTS.name)}` TO VERSION AS OF 1")
+    load(lake, ACCOUNTS, LATEST, changes(rows, (5, "kiel", 4, "c")), batch(9))
+    assert [row[0] for row in state(lake)] == [1, 2, 3, 4, 5]
+
+
+def test_a_batch_that_breaks_a_rule_is_refused_and_the_table_is_as_it_was(lake: Lake, rows: Callable[..., Any]) -> None:
+    load(lake, ACCOUNTS, LATEST, changes(rows, (1, "oslo", 1, "c")), batch(1))
+    clash: Said = (7, "x", 5, "u")
+    for wrong, error in (
+        ([clash, (7, "y", 5, "u"), (7, "z", 6, "u")], ContradictionError),
+        ([clash, (7, "x", 5, "d")], ContradictionError),
+        ([(7, "x", None, "u")], SequenceError),
+        ([(None, None, None, "t")], SequenceError),
+        ([(None, "x", 5, "u")], NullKeyError),
+    ):
+        with pytest.raises(error):
+            load(lake, ACCOUNTS, LATEST, changes(rows, *wrong, (None, None, 9, "t")), batch(2))
+    with pytest.raises(FrameMismatchError, match=r"lacks 'city'.*'lsn' is string and should be bigint"):
+        load(lake, ACCOUNTS, LATEST, changes(rows, clash).drop("city").withColumn("lsn", F.lit("x")), batch(2))
+    assert (version_of(lake, ACCOUNTS), state(lake)) == (1, [(1, "oslo", 1, None)])
+
+
+class Loose(RowModel):
+    id: int
+    at: int | None
+    seen: int
+    seen_at: datetime | None
+
+
+@pytest.mark.parametrize(
+    ("table", "sequence_by", "deleted", "reason"),
+    [
+        (Table("silver.x"), "at", "seen", "no row model"),
+        (Table("silver.x", Loose), "at", "seen", "declares no keys"),
+        (Table("silver.x", Loose, keys="id"), "lsn", "seen", "no column 'lsn'"),
+        (Table("silver.x", Loose, keys="id"), "id", "at", "neither generated nor a key"),
+        (Table("silver.x", Loose, keys="id"), "at", "at", "'at' must not be nullable"),
+        (Table("silver.x", Loose, keys="id"), "seen", "seen_at", "of the type of 'seen'"),
+    ],
+)
+def test_a_table_that_cannot_keep_the_latest_state_is_refused_when_it_is_declared(
+    table: Table, sequence_by: str, deleted: str, reason: str
+) -> None:
+    with pytest.raises(DeclarationError, match=reason):
+        apply_changes(sequence_by=sequence_by, keep="latest", deleted=deleted).require(table)
+
+
+def test_versions_are_tracked_and_the_latest_state_is_not() -> None:
+    with pytest.raises(DeclarationError, match='keep="versions"'):
+        apply_changes(sequence_by="lsn", keep="latest", track=["city"])
+
+
+def test_another_s_commit_during_the_merge_is_taken_into_account(
+    lake: Lake,
+    rows: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    load(lake, ACCOUNTS, LATEST, changes(rows, (1, "oslo", 1, "c")), batch(1))
+    lazily, path = module._planned, lake.path(ACCOUNTS.name)
+
+    def correct(does: str) -> str:
+        """In the MERGE's own Spark task another writer applies a newer change."""
+        from deltalake import DeltaTable
+
+        if not (tmp_path / "done").exists():
+            (tmp_path / "done").touch()
+            DeltaTable(path).update({"city": "'bonn'", "lsn": "9"})
+        return does
+
+    def meddled(*given: Any) -> DataFrame:
+        source: DataFrame = lazily(*given)
+        return source.withColumn("_does", F.udf(correct, "string", useArrow=False)("_does"))
+
+    monkeypatch.setattr(module, "_planned", meddled)
+    monkeypatch.setattr(LOADING, "LONGEST_PAUSE", 0.0)
+    with caplog.at_level(logging.INFO, "lakegate"):
+        load(lake, ACCOUNTS, LATEST, changes(rows, (1, "rome", 5, "u"), (3, "bari", 5, "c")), batch(2))
+    assert [record.fields["conflict"] for record in caplog.records] == ["ConcurrentAppendException"]  # type: ignore[attr-defined]
+    assert state(lake) == [(1, "bonn", 9, None), (3, "bari", 5, None)]
