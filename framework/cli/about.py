@@ -1,8 +1,9 @@
 """What `lakegate table NAME` prints of a table before its rows: schema, properties, size, history, bookmarks."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -62,10 +63,10 @@ def _history(lake: "Lake", name: str, newest: int) -> list[tuple[str, ...]]:
     ]
 
 
-def _bookmarks(snapshot: "object") -> list[tuple[str, ...]]:
+def _bookmarks(snapshot: Any) -> list[tuple[str, ...]]:
     from framework.batch import Position
 
-    found = str(snapshot.transactions().mkString("\n")).split("\n")  # type: ignore[attr-defined]
+    found = str(snapshot.transactions().mkString("\n")).split("\n")
     pairs = sorted(each.rsplit(" -> ", 1) for each in found if each)
     return [(app, str(Position.of(int(version)))) for app, version in pairs]
 
@@ -76,7 +77,7 @@ def _held(lake: "Lake", name: str) -> list[tuple[str, ...]]:
     return [(str(hold.version), hold.who) for hold in holds(lake, name)]
 
 
-def _print(title: str, headings: tuple[str, ...], rows: "list[tuple[str, ...]] | list[list[str]]") -> None:
+def _print(title: str, headings: tuple[str, ...], rows: Sequence[Sequence[str]]) -> None:
     if not rows:
         return
     printed = Printed(title=title, title_justify="left")

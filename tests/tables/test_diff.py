@@ -27,5 +27,6 @@ def test_rows_that_differ_are_counted_and_null_is_a_value(lake: Lake) -> None:
 def test_a_column_that_a_version_has_not_is_null_in_it(lake: Lake) -> None:
     given(lake, CITIES, "('Oslo', 1), ('Rome', 2)")
     more = duckdb.sql("SELECT 'Bonn' AS name, 3::BIGINT AS people, 'de' AS country")
+    assert more
     write_deltalake(lake.path(CITIES.name), more, mode="append", schema_mode="merge")
     assert [tuple(row) for row in diff(lake, CITIES, 1, 2).collect()] == [("Bonn", 3, "de", 1)]

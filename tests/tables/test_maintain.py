@@ -149,7 +149,7 @@ def test_what_a_bitemporal_table_answers_stays_as_it_is(lake: Lake) -> None:
     sold(lake, PLANES, period(50, "2010-01-01", "2013-06-01", "2014-02-01", "9999-12-31"))
     sold(lake, PLANES, period(55, "2013-06-01", "9999-12-31", "2014-02-01", "9999-12-31"))
     aged(lake, PLANES, 8)
-    when = [{"valid": date(2013, 7, 1)}, {"valid": date(2013, 7, 1), "system": datetime(2014, 1, 15)}, {}]
+    when: list[dict[str, Any]] = [{"valid": date(2013, 7, 1)}, {"valid": date(2013, 7, 1), "system": datetime(2014, 1, 15)}, {}]
 
     def answers() -> list[Any]:
         return [[row["seats"] for row in as_of(lake, PLANES, **each).orderBy("seats").collect()] for each in when]
