@@ -5,9 +5,11 @@ read; and how its last two finished runs left the table, to which one can go bac
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 
-from framework.batch import Pin, Plan, Position
+from framework.batch import Pin, Plan, Position, Publication
+from framework.errors import UnknownRunError
 from framework.sources import table as source
 from framework.state.history import History, name
 from framework.tables import Lake, Table
@@ -25,19 +27,28 @@ def holds(lake: Lake, table: str, retired: Sequence[str] = ()) -> tuple[Hold, ..
 
 def _holds(lake: Lake, table: str, history: History) -> Iterator[Hold]:
     job = history.job
-    last = history.last()
-    if last and last.bookmark and last.bookmark.table_id and _is_of(lake, table, last.bookmark):
-        yield Hold(last.bookmark.version or 0, f"the bookmark of job {job}, which reads the changes since")
     if opened := history.open_position():
         if plan := history.plans.load(name(opened)):
             yield from _planned(lake, table, job, plan)
         yield from _loaded(lake, table, job, opened)
+    if "@" in job:
+        return  # what a backfill has left is published as its job's
+    last = history.last()
+    if last and last.bookmark and last.bookmark.table_id and _is_of(lake, table, last.bookmark):
+        yield Hold(last.bookmark.version or 0, f"the bookmark of job {job}, which reads the changes since")
     if (begun := history.open_rollback()) and table in begun.tables:
         yield Hold(begun.tables[table], f"the rollback of job {job} that was not finished")
-    for left in history.last_two():
+    for left in _finished(history):
         if table in left.tables:
             version = same_rows(lake, table, left.tables[table])
             yield Hold(version, f"run {left.run_id}, to which `lakegate rollback {job}` can go back")
+
+
+def _finished(history: History) -> Iterator[Publication]:
+    """Yield what the last two runs left, and what a backfill behind them did."""
+    yield from history.last_two()
+    with suppress(UnknownRunError):
+        yield history.latest()
 
 
 def _planned(lake: Lake, table: str, job: str, plan: Plan) -> Iterator[Hold]:

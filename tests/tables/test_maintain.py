@@ -133,8 +133,8 @@ class Plane(RowModel):
     system_to: datetime
 
 
-KEPT = {"lakegate.valid": "valid_from,valid_to", "lakegate.system": "system_from,system_to"}
-PLANES = Table("silver.planes", Plane, keys="tail", properties=KEPT)
+KEPT = "'lakegate.valid' = 'valid_from,valid_to', 'lakegate.system' = 'system_from,system_to'"
+PLANES = Table("silver.planes", Plane, keys="tail")
 
 
 def test_what_a_bitemporal_table_answers_stays_as_it_is(lake: Lake) -> None:
@@ -148,8 +148,13 @@ def test_what_a_bitemporal_table_answers_stays_as_it_is(lake: Lake) -> None:
     sold(lake, PLANES, period(50, "2010-01-01", "9999-12-31", "2014-01-10", "2014-02-01"))
     sold(lake, PLANES, period(50, "2010-01-01", "2013-06-01", "2014-02-01", "9999-12-31"))
     sold(lake, PLANES, period(55, "2013-06-01", "9999-12-31", "2014-02-01", "9999-12-31"))
+    lake.spark.sql(f"ALTER TABLE delta.`{lake.path(PLANES.name)}` SET TBLPROPERTIES ({KEPT})")
     aged(lake, PLANES, 8)
-    when: list[dict[str, Any]] = [{"valid": date(2013, 7, 1)}, {"valid": date(2013, 7, 1), "system": datetime(2014, 1, 15)}, {}]
+    when: list[dict[str, Any]] = [
+        {"valid": date(2013, 7, 1)},
+        {"valid": date(2013, 7, 1), "system": datetime(2014, 1, 15)},
+        {},
+    ]
 
     def answers() -> list[Any]:
         return [[row["seats"] for row in as_of(lake, PLANES, **each).orderBy("seats").collect()] for each in when]
