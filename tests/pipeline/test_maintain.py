@@ -13,13 +13,13 @@ from pyspark.sql import DataFrame
 from framework import fault
 from framework.batch import Pin, Plan, Position, Publication
 from framework.config import Settings
-from framework.errors import DeclarationError, RestoreRefusedError
+from framework.errors import DeclarationError, RestoredTableError, RestoreRefusedError
 from framework.pipeline import Job, extract, load, maintain
 from framework.pipeline.restore import plan_restore, restore_table
 from framework.pipeline.rollback import plan_rollback
 from framework.pipeline.work import at_work
 from framework.sources import changes, files, incremental, table
-from framework.state import History, Rollback
+from framework.state import History, Rollback, holder_of
 from framework.state.history import name
 from framework.state.holds import holds
 from framework.tables import Lake, RowModel, Table, append, upsert
@@ -150,14 +150,18 @@ def test_maintenance_that_is_interrupted_is_done_by_the_next_run(
     given(lake, ORDERS, "(3, 'Rome')")
     aged(lake, ORDERS, 8)
 
+    holders = []
+
     def stop(at: str) -> None:
         if at == point:
+            holders.append(holder_of(lake, f"table-{ORDERS.name}"))
             raise KeyboardInterrupt
 
     monkeypatch.setattr(fault, "reached", stop)
     with pytest.raises(KeyboardInterrupt):
         run_job(upkeep)
     monkeypatch.setattr(fault, "reached", None)
+    assert holders != [None], "the lease of the table is held, as for a load"
     run_job(upkeep)
     assert len(data_files(lake, ORDERS)) == 3, "what was compacted is inside the window"
     assert rows_of(lake, ORDERS) == [(2, None), (3, "Rome")]
@@ -209,10 +213,13 @@ def test_a_load_is_not_undone_without_its_bookmark_nor_a_version_whose_files_are
         restore_table(lake, settings, ORDERS.name, 3)
 
 
-def test_a_restore_that_lost_a_load_is_itself_undone(loaded: Callable[[], Any], lake: Lake, settings: Settings) -> None:
+def test_a_restore_that_lost_a_load_is_itself_undone(
+    loaded: Callable[[], Any], tmp_path: Path, lake: Lake, settings: Settings
+) -> None:
     Independent(lake.path(ORDERS.name)).restore(1)
-    with pytest.raises(Exception, match="was restored by hand"):
+    land(tmp_path, "3.csv", "3,Rome")
+    with pytest.raises(RestoredTableError):
         loaded()
     restore_table(lake, settings, ORDERS.name, 2)
-    assert loaded().batches == ()
-    assert rows_of(lake, ORDERS, "id") == [(1,), (2,)]
+    assert len(loaded().batches) == 1
+    assert rows_of(lake, ORDERS, "id") == [(1,), (2,), (3,)]
