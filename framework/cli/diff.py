@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table as Printed
 
 from framework.cli import project
+from framework.cli.console import wide_enough
 from framework.cli.snapshot import version_of
 from framework.cli.start import start
 
@@ -35,7 +36,6 @@ def print_diff(name: str, old: str, new: str | None, environment: str, overrides
         sign = ("+" if times > 0 else "-") + (f" {abs(times)} times" if abs(times) > 1 else "")
         printed.add_row(sign, *(escape("NULL" if row[column] is None else str(row[column])) for column in columns))
     rows.unpersist()
-    console = Console(highlight=False)
-    console.print(printed)
+    wide_enough(printed).print(printed)
     more = f"; {distinct - limit:,} more that differ are not shown (--limit)" if distinct > limit else ""
-    console.print(f"{gone or 0:,} rows gone, {come or 0:,} rows new{more}")
+    Console(highlight=False).print(f"{gone or 0:,} rows gone, {come or 0:,} rows new{more}")

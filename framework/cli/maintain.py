@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Printed
 
 from framework.cli import project
+from framework.cli.console import wide_enough
 from framework.cli.start import start
 from framework.errors import UnknownTableError
 
@@ -48,7 +48,7 @@ def maintain_tables(
             )
         cells = ("; ".join(found.done) or "nothing to do", "; ".join(found.refused), str(found.after))
         printed.add_row(*map(escape, (table, str(found.before), *cells)))
-    Console(highlight=False).print(printed)
+    wide_enough(printed).print(printed)
 
 
 def _declared(here: project.Project) -> "dict[str, Maintain]":
