@@ -61,7 +61,7 @@ class Pin:
 
     `files` are the exact files, `version` is a table's. `after` is set for changes: those of the versions behind it, up
     to `version`. `interval` limits the rows by their time. `table_id` is the table's own, which a table that is made
-    anew under the same name does not have. `of` says what an interval is of, None in plans of before it was kept.
+    anew under the same name does not have. `of` says what is read, None in plans of before it was kept.
     """
 
     files: tuple[FilePin, ...] = ()

@@ -10,7 +10,7 @@ LakegateError
 │   ├── UnknownParameterError · ParameterValueError · MissingParameterError
 │   ├── UnknownWorkError · AmbiguousWorkError · ChainParameterError · CredentialRefusedError
 │   ├── FileExistsRefusedError · NotAProjectError · NotIncrementalError · UnansweredError
-│   └── NeitherStepNorClusterError · UndeclaredTableError
+│   └── NeitherStepNorClusterError · UndeclaredTableError · UnknownTableError
 ├── JobError (2)                    how a job is written
 │   ├── UnknownFrameError · DuplicateFrameError · UnusedFrameError · CycleError
 │   ├── FunctionError · ParameterConflictError · DuplicateLoadError · DeclarationError · UnsafeLoadError
@@ -22,7 +22,7 @@ LakegateError
 │   └── PeriodError · ContradictionError · OperationError · ConstraintBrokenError
 ├── TableError (1)                  what a table in the lake is
 │   ├── TableNotFoundError · TableMismatchError · MigrationRefusedError · UnknownSnapshotError · ChangesMissingError
-│   └── UnreadableTableError · OverlapError · NoHistoryError
+│   └── UnreadableTableError · OverlapError · NoHistoryError · RestoreRefusedError
 ├── StateError (1)                  what earlier runs left
 │   ├── PlanChangedError · PinVanishedError · BookmarkSourceError · LostPlanError · DamagedStateError
 │   ├── UnknownRunError · RestoredTableError
@@ -216,6 +216,14 @@ class UndeclaredTableError(UsageError, LookupError):
             f"What table {table!r} is declared to be is not known: {reason}. Say which job loads it: "
             f"lakegate migrate {table} --job JOB. The jobs are: {', '.join(jobs)}."
         )
+
+
+class UnknownTableError(UsageError, LookupError):
+    """A table was named that no job of this project loads or maintains."""
+
+    def __init__(self, table: str, known: Iterable[str]) -> None:
+        self.table = table
+        super().__init__(f"No job of this project loads or maintains {table!r}. {alternatives(table, known)}")
 
 
 class UnknownWorkError(UsageError, LookupError):
@@ -627,6 +635,15 @@ class UnreadableTableError(TableError, OSError):
             "vacuumed or removed by hand: restore them from a backup, or read a version whose files are there "
             "(--version N, --run RUN)."
         )
+
+
+class RestoreRefusedError(TableError, ValueError):
+    """A table cannot be restored to a version; nothing was changed."""
+
+    def __init__(self, table: str, version: int, reasons: Sequence[str]) -> None:
+        self.table, self.version, self.reasons = table, version, tuple(reasons)
+        listed = "\n".join(f"  {reason}" for reason in reasons)
+        super().__init__(f"Table {table!r} cannot be restored to version {version}; nothing was changed:\n{listed}")
 
 
 # -- state ------------------------------------------------------------------------------------------------------------

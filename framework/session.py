@@ -23,6 +23,9 @@ from framework.lanes import LANES, PROVIDED, Lane, is_of, lane_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# From Delta 4.1 on a version that is older than the recovery window is refused, also while its files are there: an
+# interrupted batch would never be finished, and no run gone back to, a week later. What is needed is not vacuumed.
+READS_OLD_VERSIONS = {"spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false"}
 DELTA_CLASS = "io.delta.sql.DeltaSparkSessionExtension"
 
 
@@ -69,7 +72,7 @@ def create(settings: Settings, application: str) -> "SparkSession":
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName(application)
-    for name, value in settings.spark.conf.items():
+    for name, value in {**READS_OLD_VERSIONS, **settings.spark.conf}.items():
         builder = builder.config(name, value)
     if settings.catalog.kind != "none":
         builder = builder.enableHiveSupport()

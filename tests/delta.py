@@ -1,6 +1,7 @@
 """Tables by other hands than ours: made and read with deltalake and duckdb, so that nothing confirms itself."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,32 @@ def actions(lake: Lake, table: Table, kind: str, version: int | None = None) -> 
     number = version_of(lake, table) if version is None else version
     log = Path(lake.path(table.name), "_delta_log", f"{number:020}.json").read_text()
     return [action[kind] for action in _lines(log) if kind in action]
+
+
+def aged(lake: Lake, table: Table, days: int) -> None:
+    """Make the table older by so many days: each time in its log, and those of its files."""
+    folder, milliseconds = Path(lake.path(table.name)), days * 86_400_000
+    for crc in folder.rglob("*.crc"):
+        crc.unlink()
+    for log in folder.glob("_delta_log/*.json"):
+        lines = [json.dumps(_earlier(action, milliseconds)) for action in _lines(log.read_text())]
+        log.write_text("".join(f"{line}\n" for line in lines))
+    for file in (path for path in folder.rglob("*") if path.is_file()):
+        at = file.stat().st_mtime - days * 86_400
+        os.utime(file, (at, at))
+    getattr(lake.spark._jvm, "org.apache.spark.sql.delta.DeltaLog").clearCache()
+
+
+def _earlier(value: Any, milliseconds: int) -> Any:
+    times = ("timestamp", "deletionTimestamp", "modificationTime", "createdTime")
+    if not isinstance(value, dict):
+        return value
+    return {k: v - milliseconds if k in times and v else _earlier(v, milliseconds) for k, v in value.items()}
+
+
+def data_files(lake: Lake, table: Table) -> set[str]:
+    """Return the names of the data files that there are on the disk, whether the table has them or not."""
+    return {path.name for path in Path(lake.path(table.name)).rglob("*.parquet") if "_delta_log" not in path.parts}
 
 
 def _lines(log: str) -> Iterator[dict[str, Any]]:

@@ -35,6 +35,8 @@ app.add_typer(
 )
 app.add_typer(local_emr, name="local-emr", help="An EMR on this machine, for trying and testing: start, status, stop.")
 
+ROWS = 20
+
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="the name of a file of jobs/")]
 
 
@@ -146,20 +148,67 @@ def table(
             metavar="ENGINE", help="the SQL of a view of what is believed now: athena, duckdb, spark or trino"
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(help="how many rows", min=0)] = 20,
+    limit: Annotated[int | None, typer.Option(help="how many rows; 20 if left out", min=0)] = None,
     env: Environment = "local",
     set: Overrides = None,
 ) -> None:
-    """Print rows of a table: now, as a run left it, or as of the times that it keeps."""
+    """Print what a table is, and rows of it: now; or only rows: as a run left it, or as of the times that it keeps."""
     from framework.cli.table import Asked, draw_table, keyed, print_table, print_view
 
-    asked = Asked(run, version, valid, system, keyed(key or []))
+    asked = Asked(run, version, valid, system, keyed(key or []), about=limit is None)
+    limit = ROWS if limit is None else limit
     if view:
         print_view(name, env, set or [], view)
     elif timeline or svg:
         draw_table(name, env, set or [], asked, svg=svg)
     else:
         print_table(name, env, set or [], asked, limit=limit)
+
+
+@app.command()
+def diff(
+    name: Annotated[str, typer.Argument(metavar="TABLE", help="database.table")],
+    old: Annotated[str, typer.Option("--from", metavar="VERSION|TIME", help="the older version, or what was then")],
+    new: Annotated[str | None, typer.Option("--to", metavar="VERSION|TIME", help="now if left out")] = None,
+    limit: Annotated[int, typer.Option(help="how many rows", min=0)] = 20,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Print the rows in which two versions of a table differ."""
+    from framework.cli.diff import print_diff
+
+    print_diff(name, old, new, env, set or [], limit=limit)
+
+
+@app.command()
+def restore(
+    name: Annotated[str, typer.Argument(metavar="TABLE", help="database.table")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="VERSION|TIME", help="the version to go back to, or what was then")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be undone")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Take one table back to a version, undoing what others did to it; loads are undone by `lakegate rollback`."""
+    from framework.cli.restore import restore_to
+
+    restore_to(name, to, env, set or [], dry_run=dry_run, yes=yes)
+
+
+@app.command()
+def maintain(
+    name: Annotated[str | None, typer.Argument(metavar="[TABLE]", help="database.table")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every table of this project's jobs")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Put small files together, remove old ones, and print the tables before and after."""
+    from framework.cli.maintain import maintain_tables
+
+    maintain_tables(name, env, set or [], everything=everything, dry_run=dry_run)
 
 
 @app.command()

@@ -29,6 +29,7 @@ def print_job(name: str, svg: Path | None) -> None:
     from rich.tree import Tree
 
     from framework.pipeline.guarantee import guarantee
+    from framework.report import describe
 
     job = project.find().load(name)
     console = Console(highlight=False)
@@ -36,6 +37,9 @@ def print_job(name: str, svg: Path | None) -> None:
     shown: set[str] = set()
     for node in job.loads:
         _add(tree, job, node, shown)
+    for node in job.nodes:
+        if node.kind == "maintain":
+            tree.add(escape(describe(node)))
     console.print(tree)
     for load in job.loads:
         console.print(f"{escape(load.name)}  {escape(str(guarantee(job.nodes, load)))}")

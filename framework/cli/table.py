@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table as Printed
 
 from framework.cli import project
+from framework.cli.about import print_about
 from framework.cli.start import clock, start
 from framework.errors import UnreadableTableError, alternatives
 
@@ -33,6 +34,12 @@ class Asked:
     valid: datetime | None = None
     system: datetime | None = None
     key: Mapping[str, str] = field(default_factory=dict)
+    about: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing but the table is asked for, so that what it is is told too."""
+        return self.about and not (self.run or self.version is not None or self.valid or self.system or self.key)
 
 
 def keyed(said: Sequence[str]) -> dict[str, str]:
@@ -48,7 +55,9 @@ def print_table(name: str, environment: str, overrides: Sequence[str], asked: As
 
     Raises UnknownRunError, NoHistoryError, or a TableError where it, or the snapshot, cannot be read.
     """
-    _, rows, version = _asked_for(name, environment, overrides, asked)
+    lake, rows, version = _asked_for(name, environment, overrides, asked)
+    if asked.whole:
+        print_about(lake, name)
     printed = Printed(title=f"{name}, version {version}", title_justify="left")
     for column in rows.columns:
         printed.add_column(escape(column), overflow="fold")

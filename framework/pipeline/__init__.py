@@ -7,6 +7,7 @@ from framework.pipeline.job import Job
 from framework.pipeline.run import RunReport, run
 from framework.pipeline.stage import Stage, compose, extract, load, transform
 from framework.pipeline.work import BatchReport
+from framework.tables.maintain import maintain
 
 __all__ = [
     "BatchReport",
@@ -21,6 +22,7 @@ __all__ = [
     "compose",
     "extract",
     "load",
+    "maintain",
     "run",
     "transform",
 ]

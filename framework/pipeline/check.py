@@ -72,6 +72,8 @@ def check(job: Job, reading: Reading, run: Run, parameters: Mapping[str, Any]) -
     for node in job.nodes:
         inputs = {parameter: frames[frame] for parameter, frame in node.takes.items()}
         unknown = [node.takes[parameter] for parameter, rows in inputs.items() if rows is None]
+        if node.kind == "maintain":
+            continue
         if node.kind == "extract":
             frames[node.name] = _extracted(node, reading, notes)
         elif unknown:

@@ -27,9 +27,11 @@ from framework.sources import Reading
 from framework.sources.changes import Changes
 from framework.sources.source import file_gone
 from framework.sources.table import TableSource, Written
+from framework.state.holds import holds
 from framework.tables import Counts, Loaded, Table, Write, load
 from framework.tables.commit import Transaction, position_of, utc_now
 from framework.tables.load import is_applied, loaded_before
+from framework.tables.maintain import Maintain, carry_out
 from framework.tables.read import newest_version
 from framework.tables.slices import partitions_of
 from framework.tables.write import Replace
@@ -113,6 +115,8 @@ class Execution:
         try:
             if node.kind == "extract":
                 return self._extract(node)
+            if node.kind == "maintain":
+                return self._maintain(node)
             return self._load(node) if node.kind == "load" else self._transform(node)
         except Exception as error:
             self.observe(StageReport(node.name, node.kind, "failed"))
@@ -166,6 +170,14 @@ class Execution:
         self._left(node.table, loaded)
         outcome = "already applied" if loaded.already_applied else "done"
         return StageReport(node.name, node.kind, outcome, counts=loaded.counts, version=loaded.version)
+
+    def _maintain(self, node: Node) -> StageReport:
+        declared: Maintain = node.does  # type: ignore[assignment]
+        lake, notes = self.reading.lake, {"maintained_by": self.job.name, "run": self.run.run_id}
+        with self.guard(node.name):
+            left = carry_out(lake, declared, holds(lake, node.name, declared.retired), notes)
+        said = "; ".join(left.done) or "nothing to do"
+        return StageReport(node.name, node.kind, "done", said, version=left.after.version, note="; ".join(left.refused))
 
     def _write(self, node: Node) -> Write:
         """Return how a load writes; a replace by what the batch has written knows which slices that has touched."""
@@ -246,11 +258,14 @@ class Execution:
         """Return the loads, what the ones that are not in yet are made from, and what may hold malformed records."""
         lake, loads = self.reading.lake, {node.key: node for node in self.job.loads}
         needed = {node.key for node in self._chosen()}
+        if self.app == self.job.name:  # a backfill makes the job's tables no older, and many commits of them
+            needed.update(node.key for node in self.job.nodes if node.kind == "maintain")
         for node in reversed(self.job.nodes):
             if node.key not in needed or (node.table and is_applied(lake, node.table, self._transaction(node.name))):
                 continue
             needed.update(node.takes.values())
-            needed.update(frame for key in node.after if key not in needed for frame in loads[key].takes.values())
+            if node.kind != "maintain":
+                needed.update(frame for key in node.after if key not in needed for frame in loads[key].takes.values())
         if self.app != self.job.name and len(self._chosen()) < len(self.job.loads):
             return needed  # a backfill of some loads reads what these need
         aside = malformed_table(self.job.name)

@@ -23,6 +23,7 @@ from framework.pipeline.stage import Extract, Function, Load, Parameter, Stage, 
 from framework.sources import Source
 from framework.sources.table import Written
 from framework.tables import Table
+from framework.tables.maintain import Maintain
 
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -87,11 +88,13 @@ def _wire(job: str, stages: Sequence[Stage]) -> list[Node]:
             nodes.append(_load_node(job, stage, makers))
         elif isinstance(stage, Transform):
             nodes.append(_transform_node(job, stage, makers))
+        elif isinstance(stage, Maintain):
+            nodes.append(_maintain_node(job, stage, loads, nodes))
         elif callable(stage):
             nodes.append(_transform_node(job, Transform(stage, getattr(stage, "__name__", repr(stage))), makers))
         else:
             raise DeclarationError(
-                f"Job {job!r}", f"{stage!r} is no stage: use extract(), a function, transform() or load()"
+                f"Job {job!r}", f"{stage!r} is no stage: use extract(), a function, transform(), load() or maintain()"
             )
     names = [node.name for node in nodes if node.kind == "load"]
     for name in names:
@@ -137,6 +140,14 @@ def _load_node(job: str, stage: Load, makers: Mapping[str, Stage]) -> Node:
     return Node(stage.name, "load", stage, {parameter: _resolve(job, stage.name, stage.frame, makers)})
 
 
+def _maintain_node(job: str, stage: Maintain, loads: Sequence[Load], nodes: Sequence[Node]) -> Node:
+    """Maintain a table when all that the job loads is in."""
+    name = stage.table.name
+    if any(node.kind == "maintain" and node.name == name for node in nodes):
+        raise DeclarationError(f"Job {job!r}", f"it maintains {name} twice; say all of it in one maintain()")
+    return Node(name, "maintain", stage, after=tuple(f"load {load.name}" for load in loads))
+
+
 def _resolve(job: str, stage: str, reference: Any, makers: Mapping[str, Stage]) -> str:
     """Return the name of the frame that a name, a function or a stage refers to."""
     if isinstance(reference, Extract) and len(reference.sources) != 1:
@@ -164,7 +175,7 @@ def _inside(frame: str, maker: Stage) -> Any:
 
 def _require_used(job: str, nodes: Sequence[Node]) -> None:
     taken = {frame for node in nodes for frame in node.takes.values()}
-    unused = [node.name for node in nodes if node.kind != "load" and node.name not in taken]
+    unused = [node.name for node in nodes if node.kind not in ("load", "maintain") and node.name not in taken]
     if unused:
         raise UnusedFrameError(job, unused)
 

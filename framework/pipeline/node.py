@@ -7,11 +7,12 @@ from typing import Any
 from framework.pipeline.stage import Function, Load, Signature, signature
 from framework.sources import Source
 from framework.tables import RowModel, Table
+from framework.tables.maintain import Maintain
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One stage, wired: a frame that is made, or a load.
+    """One stage, wired: a frame that is made, a load, or the maintenance of a table.
 
     `takes` maps the function's parameters to frames; for a load into a table it has the one key "rows". `after` names
     loads that must be done first.
@@ -19,7 +20,7 @@ class Node:
 
     name: str
     kind: str
-    does: "Source | Function | Load"
+    does: "Source | Function | Load | Maintain"
     takes: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     after: tuple[str, ...] = ()
@@ -27,8 +28,8 @@ class Node:
 
     @property
     def key(self) -> str:
-        """What tells a frame from a load of the same name."""
-        return f"load {self.name}" if self.kind == "load" else self.name
+        """What tells a frame from a load of the same name, and from the maintenance of a table."""
+        return f"{self.kind} {self.name}" if self.kind in ("load", "maintain") else self.name
 
     @property
     def is_incremental(self) -> bool:
@@ -40,7 +41,7 @@ class Node:
         """The user's function, if the stage calls one."""
         if isinstance(self.does, Load):
             return None if isinstance(self.does.into, Table) else self.does.into
-        return None if hasattr(self.does, "pin") else self.does
+        return None if isinstance(self.does, Maintain) or hasattr(self.does, "pin") else self.does
 
     @property
     def table(self) -> Table | None:

@@ -17,12 +17,12 @@ from framework.pipeline.work import Work
 from framework.state import History, Rollback
 from framework.state.history import name
 from framework.tables.alter import SCHEMA_CHANGE
-from framework.tables.commit import commits_since
+from framework.tables.commit import MAINTENANCE, commits_since, same_rows
 from framework.tables.history.times import SYSTEM
 from framework.tables.lake import Lake
 from framework.tables.restore import can_restore, fence, restore
 
-HARMLESS = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "CHANGE COLUMN", "COMPUTE STATS")
+HARMLESS = (*MAINTENANCE, "CHANGE COLUMN", "COMPUTE STATS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def plan_rollback(work: Work, run_id: str) -> tuple[Rollback, tuple[Step, ...]]:
     kept = history.run(run_id)
     lake, job = work.lake, work.job.name
     latest = history.latest().tables
-    targets = {table: kept.tables.get(table, 0) for table in latest if lake.exists(table)}
+    targets = {table: same_rows(lake, table, kept.tables.get(table, 0)) for table in latest if lake.exists(table)}
     steps = [
         Step(table, int(lake.snapshot(table).version()), target, _alters(lake, table, target))
         for table, target in targets.items()

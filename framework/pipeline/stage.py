@@ -16,6 +16,7 @@ from framework.batch import Interval, Run
 from framework.errors import DeclarationError, FunctionError
 from framework.sources import Source
 from framework.tables import RowModel, Table, Write
+from framework.tables.maintain import Maintain
 from framework.tables.model import frame_model
 
 Function: TypeAlias = Callable[..., Any]
@@ -73,7 +74,7 @@ class Load:
     name: str
 
 
-Stage: TypeAlias = "Extract | Transform | Load | Function"
+Stage: TypeAlias = "Extract | Transform | Load | Maintain | Function"
 
 
 def extract(**sources: "Source | Function") -> Extract:

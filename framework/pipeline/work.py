@@ -19,6 +19,7 @@ from framework.config import Settings
 from framework.errors import LakegateError, LeaseLostError, UnknownRunError
 from framework.pipeline.check import Checked, check
 from framework.pipeline.execute import Execution, Observer, StageReport
+from framework.pipeline.guarded import cancel, guarded
 from framework.pipeline.job import Job
 from framework.pipeline.parameters import as_json, values
 from framework.pipeline.plan import Planned, fingerprint
@@ -212,15 +213,8 @@ class Work:
     @contextmanager
     def guard(self, table: str) -> Iterator[None]:
         """Hold the table's lease, where of two commits of the same version the second would replace the first."""
-        if self.lake.tells_commits_apart:
+        with guarded(self.lake, self.settings, self.holder, table):
             yield
-            return
-        lease = Lease(self.lake, f"table-{table}", self.holder)
-        with lease.held(self.settings.lease.expiry, self.settings.lease.longest_wait, lambda: _cancel(self.lake)):
-            try:
-                yield
-            finally:
-                lease.require()  # what Spark says of being cancelled is not the reason, and a commit may be another's
 
 
 @contextmanager
@@ -241,7 +235,7 @@ def at_work(
     lake.require_writable()
     holder = this_one(lake.spark)
     lease = Lease(lake, f"job-{job.name}", holder)
-    with lease.held(settings.lease.expiry, settings.lease.longest_wait, lambda: _cancel(lake)):
+    with lease.held(settings.lease.expiry, settings.lease.longest_wait, lambda: cancel(lake)):
         yield Work(job, lake, settings, parameters, clock, observe, holder, lease)
 
 
@@ -267,13 +261,3 @@ def published(lake: Lake, run: str) -> Publication:
     """Return what a run has left, given its id, or a job's name for its latest one. Raises UnknownRunError."""
     job = job_of(run)
     return History(lake, job).latest() if run == job else History(lake, job).run(run)
-
-
-def _cancel(lake: Lake) -> None:
-    """End what Spark does now: whoever took over may do the same."""
-    try:
-        lake.spark.sparkContext.cancelAllJobs()
-    except LakegateError:
-        raise
-    except Exception as error:
-        log.event("cancel_failed", level=30, error=str(error))

@@ -8,6 +8,7 @@ from framework.sources.changes import Changes
 from framework.sources.files import Files
 from framework.sources.incremental import IncrementalFiles, IncrementalRows
 from framework.sources.table import TableSource, Written
+from framework.tables.maintain import Maintain
 
 
 def describe(node: Node) -> str:
@@ -27,6 +28,8 @@ def _detail(node: Node) -> str:
         return f"{into}{verb}({arguments})" + (keys if verb in ("upsert", "sync") else "")
     if node.kind == "load":
         return "a function of your own, at least once"
+    if isinstance(node.does, Maintain):
+        return ", ".join(f"{key} = {value}" for key, value in node.does.properties.items())
     if node.function:
         return (inspect.getdoc(node.function) or "").split("\n", 1)[0]
     return _source(node.does)

@@ -41,5 +41,5 @@ def summary(job: Job, report: RunReport, lake: str) -> None:
 
 
 def _cells(stage: StageReport) -> tuple[str, str, str, str]:
-    name = f"→ {stage.name}" if stage.kind == "load" else stage.name
+    name = {"load": f"→ {stage.name}", "maintain": f"maintain {stage.name}"}.get(stage.kind, stage.name)
     return name, rows(stage), "" if stage.version is None else str(stage.version), f"{stage.seconds:.1f}"

@@ -10,8 +10,8 @@ from framework.report.describe import describe
 
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, TITLE_HEIGHT = 190, 40, 70, 18, 20, 30
 LONGEST_NAME = 26
-FILL = {"extract": "#dbeafe", "transform": "#fef3c7", "load": "#dcfce7"}
-LINE = {"extract": "#3b82f6", "transform": "#d97706", "load": "#16a34a"}
+FILL = {"extract": "#dbeafe", "transform": "#fef3c7", "load": "#dcfce7", "maintain": "#f3e8ff"}
+LINE = {"extract": "#3b82f6", "transform": "#d97706", "load": "#16a34a", "maintain": "#9333ea"}
 
 
 def draw(job: Job) -> str:
@@ -42,7 +42,8 @@ def _depths(job: Job) -> dict[str, int]:
         depth[node.key] = 1 + max((depth[waits] for waits in _waits(node)), default=-1)
     for node in job.nodes:
         if not _waits(node):
-            depth[node.key] = min(depth[reader.key] for reader in job.nodes if node.key in _waits(reader)) - 1
+            readers = [depth[reader.key] for reader in job.nodes if node.key in _waits(reader)]
+            depth[node.key] = min(readers, default=1) - 1
     return depth
 
 

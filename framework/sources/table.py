@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from itertools import takewhile
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,12 +12,10 @@ from framework.batch import Pin
 from framework.errors import DeclarationError, UnknownSnapshotError, alternatives
 from framework.sources.source import Reading
 from framework.tables import RowModel, Table, read
-from framework.tables.commit import commits_since
+from framework.tables.commit import same_rows
 from framework.tables.model import columns, schema
 from framework.tables.read import newest_version, version_at
 from framework.tables.slices import in_partitions, values_of
-
-MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END")  # they change no row
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +46,20 @@ class TableSource:
     def pin(self, reading: Reading) -> Pin:
         """Pin the version to be read. Raises TableNotFoundError, UnknownSnapshotError or UnknownRunError."""
         if self.run is not None:
-            return Pin(version=version_of_run(reading, self.table, self.run))
+            return self._pinned(version_of_run(reading, self.table, self.run))
         if self.version is not None:
             read(reading.lake, self.table, version=self.version)
-            return Pin(version=self.version)
+            return self._pinned(self.version)
         if self.timestamp is not None:
-            return Pin(version=version_at(reading.lake, self.table, self.timestamp))
-        return Pin(version=newest_version(reading.lake, self.table))
+            return self._pinned(version_at(reading.lake, self.table, self.timestamp))
+        return self._pinned(newest_version(reading.lake, self.table))
 
     def read(self, reading: Reading, pin: Pin) -> DataFrame:
         """Read the pinned version."""
         return read(reading.lake, self.table, version=pin.version)
+
+    def _pinned(self, version: int) -> Pin:
+        return Pin(version=version, of=self.known_as)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +124,7 @@ class Written:
         return reduce(DataFrame.union, (rows.select(column) for rows in both if column in rows.columns))
 
     def _version(self, reading: Reading) -> int:
-        loaded = reading.loaded[self.table.name]
-        later = commits_since(reading.lake, self.table.name, loaded.version)
-        same = takewhile(lambda commit: commit.operation in MAINTENANCE, later)
-        return max((commit.version for commit in same), default=loaded.version)
+        return same_rows(reading.lake, self.table.name, reading.loaded[self.table.name].version)
 
 
 def table(
@@ -144,12 +141,15 @@ def table(
 
 
 def version_of_run(reading: Reading, table: Table, run: str) -> int:
-    """Return the version at which a finished run left a table. Raises UnknownRunError or UnknownSnapshotError."""
+    """Return the version at which a finished run left a table, or a maintained one of the same rows.
+
+    Raises UnknownRunError or UnknownSnapshotError.
+    """
     left = reading.published(run).tables
     if table.name not in left:
         known = alternatives(table.name, left)
         raise UnknownSnapshotError(table.name, f"run {run}", f"the run did not write it. {known}")
-    return left[table.name]
+    return same_rows(reading.lake, table.name, left[table.name])
 
 
 def written(table: Table, *, whole: str | None = None) -> Written:

@@ -60,6 +60,13 @@ class HadoopStorage:
         found = system.listStatus(there) if system.exists(there) else []
         return sorted(name for status in found if not hidden(name := status.getPath().getName()))
 
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder."""
+        system, there = self._at(folder)
+        found = system.listStatus(there) if system.exists(there) else []
+        names = (status.getPath().getName() for status in found if status.isDirectory())
+        return sorted(name for name in names if not hidden(name))
+
     def files(self, where: str) -> Iterator[FilePin]:
         """Walk the folders below what the pattern names letter by letter."""
         begin = literal_part(where)

@@ -66,6 +66,11 @@ class LocalStorage:
         there = plain(folder)
         return sorted(name for name in os.listdir(there) if not hidden(name)) if os.path.isdir(there) else []
 
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder."""
+        there = Path(plain(folder))
+        return sorted(p.name for p in there.iterdir() if p.is_dir() and not hidden(p.name)) if there.is_dir() else []
+
     def files(self, where: str) -> Iterator[FilePin]:
         """Walk the folders below what the pattern names letter by letter."""
         pattern = plain(where).rstrip("/") or "/"

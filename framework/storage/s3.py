@@ -58,6 +58,15 @@ class S3Storage:
         below = (key["Key"].removeprefix(prefix) for key in self._listed(folder, bucket, prefix))
         return sorted(name for name in below if name and "/" not in name and not hidden(name))
 
+    def folders(self, folder: str) -> list[str]:
+        """Return what stands between a prefix and the next slash of the keys below it."""
+        bucket, prefix = _place(folder.rstrip("/") + "/")
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        turn, found = iter(pages), list[str]()
+        while page := self._asked(folder, lambda at: next(turn, None)):
+            found += [each["Prefix"].removeprefix(prefix).rstrip("/") for each in page.get("CommonPrefixes", [])]
+        return sorted(name for name in found if not hidden(name))
+
     def files(self, where: str) -> Iterator[FilePin]:
         """List the keys below what the pattern names letter by letter."""
         bucket, wanted = _place(where.rstrip("/"))

@@ -38,6 +38,9 @@ class Storage(Protocol):
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder, sorted, without hidden ones; none where there is no folder."""
 
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder, sorted, without hidden ones; none where there is no folder."""
+
     def files(self, where: str) -> Iterator[FilePin]:
         """List the files under a folder, a file, or a pattern (`*`, `?`, `[a-z]`, `{a,b}`), in no order.
 

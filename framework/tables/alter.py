@@ -43,10 +43,19 @@ def found_layout(lake: Lake, snapshot: Any) -> Layout:
         {f.name: str(f.metadata[GENERATION]) for f in columns.fields if GENERATION in f.metadata},
         {name[len(CONSTRAINT) :]: text for name, text in properties.items() if name.startswith(CONSTRAINT)},
         tuple(partition_columns(snapshot)),
-        _clustering(lake, snapshot) if "delta.feature.clustering" in properties else (),
+        clustering(lake, snapshot),
         properties,
         snapshot.metadata().description(),
     )
+
+
+def clustering(lake: Lake, snapshot: Any) -> tuple[str, ...]:
+    """Return the columns that a snapshot is clustered by."""
+    if not snapshot.getProperties().contains("delta.feature.clustering"):
+        return ()
+    name = "org.apache.spark.sql.delta.skipping.clustering.ClusteringColumnInfo$"
+    found: Any = getattr(getattr(lake.spark._jvm, name), "MODULE$").extractLogicalNames(snapshot)
+    return tuple(str(found.mkString(BETWEEN)).split(BETWEEN)) if found.nonEmpty() else ()
 
 
 def alter(lake: Lake, table: str, changes: Sequence[Change], by: Mapping[str, Any]) -> None:
@@ -72,9 +81,3 @@ def broken(lake: Lake, table: str, changes: Sequence[Change], renames: Mapping[s
     return [
         f"{count} rows break {each}. Mend them first" for each, count in zip(conditions, counted, strict=True) if count
     ]
-
-
-def _clustering(lake: Lake, snapshot: Any) -> tuple[str, ...]:
-    name = "org.apache.spark.sql.delta.skipping.clustering.ClusteringColumnInfo$"
-    found: Any = getattr(getattr(lake.spark._jvm, name), "MODULE$").extractLogicalNames(snapshot)
-    return tuple(str(found.mkString(BETWEEN)).split(BETWEEN)) if found.nonEmpty() else ()

@@ -14,6 +14,9 @@ from typing import Any
 from framework.batch import Position
 from framework.tables.lake import Lake, partition_columns
 
+# They change no row, and no column.
+MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "CLUSTER BY")
+
 
 def utc_now() -> datetime:
     """Return the time of now, UTC."""
@@ -130,6 +133,17 @@ class Commit:
         return any((a.get("add") or a.get("remove") or {}).get("dataChange") for a in self.actions)
 
     @property
+    def left_at(self) -> int | None:
+        """When it left a file to the next vacuum, in milliseconds since 1970 UTC; None where it left none.
+
+        That is a file that it removed from the table, and one of its change feed.
+        """
+        gone = [a["remove"].get("deletionTimestamp") or 0 for a in self.actions if "remove" in a]
+        if any("cdc" in a for a in self.actions):
+            gone.append(self.committed_at or 0)
+        return min(gone, default=None)
+
+    @property
     def committed_at(self) -> int | None:
         """When its writer made it, in milliseconds since 1970 UTC, by the writer's clock."""
         return self._info.get("timestamp")
@@ -137,6 +151,11 @@ class Commit:
     @property
     def _info(self) -> Mapping[str, Any]:
         return next((a["commitInfo"] for a in self.actions if "commitInfo" in a), {})
+
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """Whose transactions it carries, if it changes data."""
+        return tuple(a["txn"]["appId"] for a in self.actions if "txn" in a) if self.changes_data else ()
 
     def carries(self, transaction: Transaction) -> bool:
         """Say whether this is the commit of that transaction."""
@@ -185,6 +204,18 @@ def commits_since(lake: Lake, table: str, version: int) -> Iterator[Commit]:
     for number in range(version + 1, int(snapshot.version()) + 1):
         if commit := read_commit(lake, table, number, partitioned_by):
             yield commit
+
+
+def same_rows(lake: Lake, table: str, version: int) -> int:
+    """Return the last version that holds the rows of a version, nothing but maintenance having come between.
+
+    The files of the version itself may be compacted away and vacuumed.
+    """
+    for commit in commits_since(lake, table, version):
+        if commit.version > version + 1 or commit.operation not in MAINTENANCE:
+            break
+        version = commit.version
+    return version
 
 
 def read_commit(lake: Lake, table: str, version: int, partitioned_by: Mapping[str, str]) -> Commit | None:

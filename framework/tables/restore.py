@@ -12,7 +12,7 @@ from pyspark.errors import AnalysisException
 
 from framework.batch import Position
 from framework.session import derive
-from framework.tables.commit import Transaction, read_commit
+from framework.tables.commit import Transaction, commits_since, read_commit
 from framework.tables.lake import Lake
 from framework.tables.read import first_line
 
@@ -49,3 +49,20 @@ def restore(lake: Lake, table: str, version: int, notes: Mapping[str, Any]) -> i
     session = derive(lake.spark, {"spark.databricks.delta.commitInfo.userMetadata": json.dumps(dict(notes))})
     DeltaTable.forPath(session, lake.path(table)).restoreToVersion(version)
     return int(lake.snapshot(table).version())
+
+
+def undone_loads(lake: Lake, table: str, version: int) -> list[str]:
+    """Name the loads whose rows the table holds now and would not as of a version; what they read counts as read.
+
+    A RESTORE brings back what the version held that it went to; one that names a time is taken to bring back nothing.
+    """
+    held, now = dict[int, frozenset[int]](), frozenset[int]()
+    names: dict[int, str] = {}
+    for commit in commits_since(lake, table, -1):
+        if commit.operation == "RESTORE":
+            now = held.get(-1 if commit.restored is None else commit.restored, frozenset())
+        elif apps := commit.apps:
+            now |= {commit.version}
+            names[commit.version] = " and ".join(apps)
+        held[commit.version] = now
+    return [f"{names[load]} (version {load})" for load in sorted(now - held.get(version, frozenset()))]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DateType, NumericType, StringType, TimestampNTZType, TimestampType
+from pyspark.sql.types import DataType, DateType, NumericType, StringType, StructType, TimestampNTZType, TimestampType
 
 from framework.errors import DataRefusedError
 from framework.tables.model import generated_columns
@@ -75,12 +75,18 @@ def in_partitions(rows: DataFrame, partitions: Sequence[Mapping[str, str | None]
         return rows.where(F.lit(False))
     if not partitions[0]:
         return rows
-    kinds = {field.name: field.dataType for field in rows.schema.fields}
+    return rows.where(any_partition(rows.schema, partitions))
+
+
+def any_partition(columns: StructType, partitions: Sequence[Mapping[str, str | None]]) -> str:
+    """Return the condition that a row is in one of the partitions, given as a Delta commit names them."""
     if len(partitions[0]) == 1:
         (name,) = partitions[0]
-        return rows.where(any_of(f"`{name}`", kinds[name], [p[name] for p in partitions]))
-    each = [" AND ".join(f"`{n}` <=> {literal(v, kinds[n])}" for n, v in values.items()) for values in partitions]
-    return rows.where(" OR ".join(f"({one})" for one in each))
+        return any_of(f"`{name}`", columns[name].dataType, [p[name] for p in partitions])
+    each = [
+        " AND ".join(f"`{n}` <=> {literal(v, columns[n].dataType)}" for n, v in values.items()) for values in partitions
+    ]
+    return " OR ".join(f"({one})" for one in each)
 
 
 def partitions_of(rows: DataFrame, table: Table) -> tuple[Mapping[str, str | None], ...]:

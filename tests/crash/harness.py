@@ -164,7 +164,7 @@ def oracle(name: str, spark: SparkSession, settings: Settings, folder: Path) -> 
             fault.reached = None
     history = {}
     for table, now in tables(place.lake).items():
-        history[table] = [_rows(now, folder, version) for version in range(now.version() + 1)]
+        history[table] = [_rows(now, folder, v) for v in range(now.version() + 1) if _is_whole(now, v)]
     final = {table: states[-1] for table, states in history.items()}
     return Oracle(final, history, batches(place, name), passed, set(published(place, name)))
 
@@ -287,6 +287,12 @@ def distinct(found: Sequence[str]) -> list[str]:
 def sample(found: Sequence[str], number: int, seed: int) -> list[str]:
     """Choose some of the points, the same ones each time."""
     return random.Random(seed).sample(sorted(distinct(found)), number)
+
+
+def _is_whole(table: DeltaTable, version: int) -> bool:
+    """Say whether the files of a version are there, and not vacuumed."""
+    uris = DeltaTable(table.table_uri, version=version).file_uris()
+    return all(Path(uri.removeprefix("file://")).exists() for uri in uris)
 
 
 def _rows(table: DeltaTable, folder: Path, version: int | None = None) -> Rows:

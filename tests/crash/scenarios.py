@@ -14,13 +14,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from framework.config import Settings
-from framework.pipeline import Job, Run, Stage, extract, load, run
+from framework.pipeline import Job, Run, Stage, extract, load, maintain, run
 from framework.pipeline.backfill import backfill, begin_backfill, find_backfill
 from framework.pipeline.rollback import plan_rollback, rollback
 from framework.pipeline.work import at_work
 from framework.sources import changes, files, incremental, jdbc, table, written
 from framework.state import History
 from framework.tables import Frame, Lake, RowModel, Table, append, replace, upsert
+from tests.delta import aged
 from tests.postgres import USER
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -341,6 +342,22 @@ def second_file(place: Place) -> None:
     place.land("b.csv", "2,Bonn,25", "4,Lima,1", "y,Lima,30")
 
 
+# -- maintenance ------------------------------------------------------------------------------------------------------
+
+old: Any = {"small_files": 2, "retired": "orders"}
+upkeep = Job("upkeep", [maintain(SILVER, recovery_days=6, **old), maintain(GOLD, **old)])
+
+
+def fill_and_age(job: Job, lake: Lake, settings: Settings, clock: Clock, place: Place) -> None:
+    """Let the job of these tables take its files in, damage one by hand and make all of it a week older."""
+    run(from_files, lake, settings, {}, clock=clock)
+    for each in (SILVER, GOLD):
+        there = DeltaTable(lake.path(each.name))
+        there.delete("city = 'Oslo'")
+        there.restore(there.version() - 1)
+        aged(lake, each, 8)
+
+
 # A source more is an entry more.
 SCENARIOS = {
     "files": Scenario(from_files, (Step(two_files, once), Step(one_more, once))),
@@ -352,5 +369,6 @@ SCENARIOS = {
     "rollback": Scenario(
         from_files, (Step(first_file, once, calm=True), Step(second_file, once, calm=True), Step(nothing, go_back))
     ),
+    "upkeep": Scenario(upkeep, (Step(two_files, fill_and_age, calm=True), Step(nothing, once))),
     "backfill": Scenario(dated, (Step(days, once, calm=True), Step(damage, fill))),
 }

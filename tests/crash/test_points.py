@@ -13,9 +13,10 @@ from tests.crash.scenarios import Place
 
 SEED, SAMPLED = 7, 4
 WHOLE = ("files",)  # every point, in one batch or another; the full mode has every point of every batch
+MAINTENANCE = ("properties", "compaction", "vacuum")
 
 
-@pytest.mark.parametrize("name", ["files", "interval", "database", "changes", "own", "rollback", "backfill"])
+@pytest.mark.parametrize("name", ["files", "interval", "database", "changes", "own", "rollback", "backfill", "upkeep"])
 def test_a_job_that_is_killed_at_its_points(
     name: str,
     place: Place,
@@ -28,6 +29,8 @@ def test_a_job_that_is_killed_at_its_points(
     expected = oracles(name)
     if MODE == "full":
         targets = list(dict.fromkeys(expected.points))
+    elif name == "upkeep":
+        targets = [point for point in distinct(expected.points) if point.split()[1] in MAINTENANCE]
     elif MODE == "sample" or name not in WHOLE:
         targets = sample(expected.points, SAMPLED, SEED)
     else:

@@ -220,3 +220,11 @@ def test_access_that_is_denied_is_an_error_of_storage(bucket: Bucket, s3: S3Stor
 
     with pytest.raises(StorageError, match=r"AccessDenied|Forbidden"):
         ASKED[asked](s3, f"s3://{bucket.name}/denied/a")
+
+
+def test_the_folders_of_a_folder_are_named(bucket: Bucket, s3: S3Storage) -> None:
+    root = f"s3://{bucket.name}/folders"
+    assert s3.folders(root) == []
+    for path in ("b/1.json", "a/deep/2.json", "_c/3.json", "4.json"):
+        s3.replace(f"{root}/{path}", "")
+    assert s3.folders(root) == ["a", "b"]

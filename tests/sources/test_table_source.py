@@ -44,9 +44,9 @@ def test_a_table_is_pinned_as_it_is_when_the_batch_is_planned(lake: Lake) -> Non
     pin = source.pin(reading(lake))
     given(lake, SALES, "(2, 'jan', NULL)")
 
-    assert pin == Pin(version=1)
+    assert pin == Pin(version=1, of="table('silver.sales')")
     assert ids(source.read(reading(lake), pin)) == [1]
-    assert source.pin(reading(lake)) == Pin(version=2)
+    assert source.pin(reading(lake)) == Pin(version=2, of="table('silver.sales')")
 
 
 def test_a_table_is_pinned_as_of_a_version_or_a_time(lake: Lake) -> None:
@@ -55,9 +55,11 @@ def test_a_table_is_pinned_as_of_a_version_or_a_time(lake: Lake) -> None:
         at = datetime(2024, 1, 1 + version, tzinfo=UTC).timestamp()
         os.utime(Path(lake.path(SALES.name), "_delta_log", f"{version:020}.json"), (at, at))
 
-    assert table(SALES, version=0).pin(reading(lake)) == Pin(version=0)
-    assert table(SALES, timestamp=datetime(2024, 1, 1, 23)).pin(reading(lake)) == Pin(version=0)
-    assert table(SALES, timestamp=datetime(2024, 1, 2)).pin(reading(lake)) == Pin(version=1)
+    assert table(SALES, version=0).pin(reading(lake)) == Pin(version=0, of="table('silver.sales')")
+    assert table(SALES, timestamp=datetime(2024, 1, 1, 23)).pin(reading(lake)) == Pin(
+        version=0, of="table('silver.sales')"
+    )
+    assert table(SALES, timestamp=datetime(2024, 1, 2)).pin(reading(lake)) == Pin(version=1, of="table('silver.sales')")
     with pytest.raises(UnknownSnapshotError):
         table(SALES, version=2).pin(reading(lake))
     with pytest.raises(UnknownSnapshotError):

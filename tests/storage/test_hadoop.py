@@ -33,6 +33,7 @@ def test_a_file_is_created_once_replaced_and_deleted(hadoop: HadoopStorage, tmp_
     hadoop.delete(there)
     assert hadoop.read(there) is None
     assert hadoop.names(f"file:{tmp_path}/nowhere") == []
+    assert (hadoop.folders(f"file:{tmp_path}"), hadoop.folders(f"file:{tmp_path}/nowhere")) == (["new"], [])
 
 
 def test_files_are_those_below_a_pattern_without_hidden_ones(hadoop: HadoopStorage, tmp_path: Path) -> None:

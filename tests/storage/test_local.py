@@ -157,6 +157,13 @@ def test_names_are_sorted_and_without_what_is_being_written(disk: Storage, tmp_p
     assert disk.names(str(tmp_path)) == ["a.json", "b.json", "Ærø 1%.json"]
 
 
+def test_folders_are_sorted_and_without_hidden_ones(disk: Storage, tmp_path: Path) -> None:
+    assert disk.folders(f"{tmp_path}/none") == []
+    for path in ("b/1.json", "a/2.json", ".c/3.json", "4.json"):
+        disk.replace(f"{tmp_path}/{path}", "")
+    assert disk.folders(str(tmp_path)) == ["a", "b"]
+
+
 NAMES = ["a.csv", "b c.csv", "Ærø.csv", "100%25.csv", "d?.csv", "deep/[1].csv", "deep/er/{x,y}.csv"]
 
 

@@ -1,0 +1,88 @@
+"""What `lakegate table NAME` prints of a table before its rows: schema, properties, size, history, bookmarks."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Printed
+
+from framework.cli.console import wide_enough
+
+if TYPE_CHECKING:
+    from framework.tables import Lake
+
+COMMITS = 10
+
+
+def print_about(lake: "Lake", name: str) -> None:
+    """Print what a table is. Raises TableNotFoundError."""
+    from framework.tables.alter import clustering
+    from framework.tables.lake import partition_columns
+    from framework.tables.maintain import size_of
+
+    size, snapshot = size_of(lake, name), lake.snapshot(name)
+    metadata = snapshot.metadata()
+    console = Console(highlight=False)
+    console.print(f"[bold]{escape(name)}[/bold]  {size}", soft_wrap=True)
+    console.print(escape(f"{lake.path(name)}  {metadata.description() or ''}".rstrip()), soft_wrap=True)
+    for said, columns in (("partitioned", partition_columns(snapshot)), ("clustered", clustering(lake, snapshot))):
+        if columns:
+            console.print(escape(f"{said} by {', '.join(columns)}"))
+    schema = [
+        (each["name"], _kind(each["type"]), "" if each["nullable"] else "NOT NULL", each["metadata"].get("comment", ""))
+        for each in json.loads(metadata.schemaString())["fields"]
+    ]
+    _print("Columns", ("column", "type", "", "comment"), schema)
+    properties = str(snapshot.getProperties().mkString("\n")).split("\n")
+    _print("Properties", ("property", "value"), [each.split(" -> ", 1) for each in properties if each])
+    _print("History", ("version", "made at (UTC)", "operation", "by"), _history(lake, name, size.version))
+    _print("Bookmarks", ("job/load", "batch"), _bookmarks(snapshot))
+    _print("Held", ("version", "by"), _held(lake, name))
+
+
+def _kind(kind: object) -> str:
+    return kind if isinstance(kind, str) else json.dumps(kind)
+
+
+def _history(lake: "Lake", name: str, newest: int) -> list[tuple[str, ...]]:
+    from framework.tables.commit import read_commit
+
+    commits = (read_commit(lake, name, version, {}) for version in range(newest, max(newest - COMMITS, -1), -1))
+    return [
+        (
+            str(commit.version),
+            f"{datetime.fromtimestamp((commit.committed_at or 0) / 1000, UTC):%Y-%m-%d %H:%M:%S}",
+            commit.operation,
+            str(commit.notes.get("run") or commit.notes.get("maintained_by") or ""),
+        )
+        for commit in commits
+        if commit
+    ]
+
+
+def _bookmarks(snapshot: Any) -> list[tuple[str, ...]]:
+    from framework.batch import Position
+
+    found = str(snapshot.transactions().mkString("\n")).split("\n")
+    pairs = sorted(each.rsplit(" -> ", 1) for each in found if each)
+    return [(app, str(Position.of(int(version)))) for app, version in pairs]
+
+
+def _held(lake: "Lake", name: str) -> list[tuple[str, ...]]:
+    from framework.state.holds import holds
+
+    return [(str(hold.version), hold.who) for hold in holds(lake, name)]
+
+
+def _print(title: str, headings: tuple[str, ...], rows: Sequence[Sequence[str]]) -> None:
+    if not rows:
+        return
+    printed = Printed(title=title, title_justify="left")
+    for heading in headings:
+        printed.add_column(heading, overflow="fold")
+    for row in rows:
+        printed.add_row(*map(escape, row))
+    wide_enough(printed).print(printed)

@@ -1,0 +1,74 @@
+"""`lakegate maintain`, `diff` and `restore`, and what `lakegate table` tells of a table."""
+
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from framework.errors import RestoreRefusedError, UnknownTableError
+from tests.command import Said, lakegate, project, rows_at
+
+LAKE = ("--set", "lake.root=lake", "--set", "landing.root=data")
+UPKEEP = '''"""Upkeep: the orders can be had as they were for 20 days."""
+
+from framework.pipeline import Job, maintain
+from jobs.orders import ORDERS
+
+job = Job("upkeep", stages=[maintain(ORDERS, recovery_days=20)])
+'''
+LOADED, LEFT = [(1, "paid"), (2, "open")], [(2, "open")]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, spark: SparkSession) -> Path:
+    """A project whose job has run once, version 1; then somebody deleted an order by hand."""
+    made = project(tmp_path / "shop")
+    (made / "jobs" / "upkeep.py").write_text(UPKEEP)
+    assert _said(made, "run", "orders").code == 0
+    DeltaTable(str(made / "lake" / "silver" / "orders")).delete("id = 1")
+    return made
+
+
+def _said(shop: Path, *arguments: str) -> Said:
+    return lakegate(shop, *arguments, *LAKE)
+
+
+def _done(shop: Path, *arguments: str) -> str:
+    said = _said(shop, *arguments)
+    assert said.code == 0, said.err
+    return " ".join(said.out.replace("│", " ").replace("┃", " ").split())
+
+
+def _version(shop: Path) -> int:
+    return DeltaTable(str(shop / "lake" / "silver" / "orders")).version()
+
+
+def test_a_table_is_looked_at_compared_maintained_and_restored(shop: Path) -> None:
+    told = _done(shop, "table", "silver.orders")
+    for words in ("versions 0 to 2", "amount double", "DELETE", "orders/silver.orders 1", "1 of 1 rows"):
+        assert words in told
+    assert "Columns" not in _done(shop, "table", "silver.orders", "--limit", "1")
+
+    compared = _done(shop, "diff", "silver.orders", "--from", "1")
+    assert "- 1 paid" in compared
+    assert "1 rows gone, 0 rows new" in compared
+    assert "1 more that differ are not shown" in _done(shop, "diff", "silver.orders", "--from", "1", "--limit", "0")
+
+    sets = "sets delta.deletedFileRetentionDuration = interval 20 days"
+    assert sets in _done(shop, "maintain", "silver.orders", "--dry-run")
+    assert _version(shop) == 2
+    assert sets in (everything := _done(shop, "maintain", "--all"))
+    assert "_lakegate.runs_orders" in everything
+    assert _version(shop) == 3
+    unknown = _said(shop, "maintain", "silver.order")
+    assert (unknown.code, isinstance(unknown.error, UnknownTableError)) == (2, True)
+
+    assert "which undoes: delete (version 2)" in _done(shop, "restore", "silver.orders", "--to", "1", "--dry-run")
+    assert rows_at(shop / "lake" / "silver" / "orders", "id, status") == LEFT
+    _done(shop, "restore", "silver.orders", "--to", "1", "--yes")
+    assert rows_at(shop / "lake" / "silver" / "orders", "id, status") == LOADED
+    refused = _said(shop, "restore", "silver.orders", "--to", "0", "--yes")
+    assert isinstance(refused.error, RestoreRefusedError)
+    assert "`lakegate rollback orders --to RUN` moves it too" in " ".join(refused.err.split())
+    assert "nothing new" in _done(shop, "run", "orders")
