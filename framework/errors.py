@@ -21,7 +21,8 @@ LakegateError
 │   ├── NullKeyError · DuplicateKeyError · SequenceError · UntouchedSliceError
 │   └── PeriodError · ContradictionError · OperationError · ConstraintBrokenError
 ├── TableError (1)                  what a table in the lake is
-│   ├── TableNotFoundError · TableMismatchError · MigrationRefusedError · UnknownSnapshotError · ChangesMissingError
+│   ├── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
+│   ├── MigrationRefusedError · MigrationStoppedError
 │   └── UnreadableTableError · OverlapError · NoHistoryError · RestoreRefusedError
 ├── StateError (1)                  what earlier runs left
 │   ├── PlanChangedError · PinVanishedError · BookmarkSourceError · LostPlanError · DamagedStateError
@@ -580,6 +581,17 @@ class MigrationRefusedError(TableError, ValueError):
         self.table, self.reasons = table, tuple(reasons)
         listed = "\n".join(f"  {reason}" for reason in reasons)
         super().__init__(f"Table {table!r} is not migrated; nothing was altered:\n{listed}")
+
+
+class MigrationStoppedError(TableError, RuntimeError):
+    """Delta refused a change in the midst of a migration."""
+
+    def __init__(self, table: str, change: str, reason: str) -> None:
+        self.table, self.change = table, change
+        super().__init__(
+            f"The migration of table {table!r} stopped before it could {change}: {reason}. What came before that is "
+            "done, and the table can be read. Mend what is said and migrate again: that begins with what still differs."
+        )
 
 
 class UnknownSnapshotError(TableError, LookupError):

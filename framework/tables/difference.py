@@ -27,7 +27,7 @@ ALLOWED: Mapping[OnSchemaChange, frozenset[Kind]] = {
     "add_columns": frozenset({"describe", "add"}),
     "widen": frozenset({"describe", "add", "widen"}),
 }
-ORDER = ("uncheck", "map", "rename", "add", "widen", "nullable", "cluster", "drop", "describe", "check")
+ORDER = ("map", "uncheck", "rename", "add", "widen", "nullable", "cluster", "drop", "describe", "check")
 TABLE = "{table}"
 
 
@@ -113,8 +113,8 @@ class _Comparison:
             self.alter(
                 "migrate", "rename", f"{old!r} is not declared", does, f"RENAME COLUMN {named(path)} TO {named((new,))}"
             )
-            columns = edited(now.columns, path, partial(_called, new))
-            now = replace(now, columns=columns)
+            self.touched.add(path[0])
+            now = replace(now, columns=edited(now.columns, path, partial(_called, new)))
             if len(path) == 1:
                 now = replace(
                     now,
@@ -131,7 +131,8 @@ class _Comparison:
             self.alter(
                 "migrate", "drop", f"{old!r} is not declared", f"drop column {old!r}", f"DROP COLUMN {named(path)}"
             )
-            now = replace(now, columns=edited(now.columns, path, lambda f: []))
+            self.touched.add(path[0])
+            now = replace(now, columns=edited(now.columns, path, lambda column: []))
         return now
 
     def columns(self, declared: StructType, found: StructType, path: Path, exempt: Collection[str] = ()) -> None:
@@ -287,8 +288,10 @@ class _Comparison:
             self.changes.append(Change("describe", "describe", "it is not described so", does, sql))
 
     def checks(self, now: Layout) -> None:
-        """Compare the constraints that Lakegate has put; those of others are theirs. Delta wants those gone meanwhile
-        that are of a column whose type changes."""
+        """Compare the constraints that Lakegate has put; those of others are theirs.
+
+        Delta wants the checks of a column gone while that is altered.
+        """
         ours = {name for name in now.checks if name.startswith(OURS)}
         meanwhile = {name for name in ours if any(_names(now.checks[name], column) for column in self.touched)}
         for name in sorted(ours - self.declared.checks.keys() | meanwhile):

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from framework.errors import MigrationRefusedError, TableNotFoundError
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
+from framework.errors import MigrationRefusedError, MigrationStoppedError, TableNotFoundError
 from framework.tables.alter import alter, broken
 from framework.tables.difference import Asked, Change
 from framework.tables.lake import Lake, is_made
 from framework.tables.prepare import compared
+from framework.tables.read import first_line
 from framework.tables.table import Table
 
 
@@ -29,7 +33,14 @@ def plan_migration(lake: Lake, table: Table, asked: Asked) -> tuple[Change, ...]
 
 
 def migrate(lake: Lake, table: Table, asked: Asked, by: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Make a table as declared, in commits that note what they altered, and `by` whom; raises as planning it does."""
+    """Make a table as declared, in commits that note what they altered, and `by` whom.
+
+    Raises as planning it does, and MigrationStoppedError where Delta refuses a change.
+    """
     changes = plan_migration(lake, table, asked)
-    alter(lake, table.name, changes, by)
+    for change in changes:
+        try:
+            alter(lake, table.name, [change], by)
+        except (PySparkException, Py4JJavaError) as error:
+            raise MigrationStoppedError(table.name, change.does, first_line(error)) from error
     return changes

@@ -255,7 +255,11 @@ def test_checks_are_told_apart_by_their_conditions_and_those_of_others_are_left(
     assert [each.split(" ")[0] for each in sql(differs(stricter, there))] == ["DROP", "ADD"]
 
 
-def test_the_check_of_a_column_that_is_widened_is_away_meanwhile() -> None:
+def test_the_check_of_a_column_that_is_altered_is_away_meanwhile() -> None:
+    short = replace(declared(stops=(list[Stop] | None, Field(None, min_length=1))), checks=True)
+    there = found(*like("stops array<struct<town:string,code:string>>"), checks=dict(declared_layout(short).checks))
+    renamed = sql(differs(short, there, renames={"stops.element.code": "zip"}))
+    assert [each.split(" ")[0] for each in renamed] == ["SET", "DROP", "RENAME", "ADD"]
     checked = replace(TRIPS, checks=True)
     there = found(*like("km float not null"), checks=dict(declared_layout(checked).checks))
     assert [each.split(" ")[0] for each in sql(differs(checked, there))] == ["DROP", "SET", "ALTER", "ADD"]

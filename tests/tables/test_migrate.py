@@ -7,7 +7,7 @@ from deltalake import DeltaTable
 from pydantic import Field
 
 from framework.batch import Position
-from framework.errors import MigrationRefusedError, TableNotFoundError
+from framework.errors import MigrationRefusedError, MigrationStoppedError, TableNotFoundError
 from framework.tables import Lake, RowModel, Table, load, upsert
 from framework.tables.commit import Transaction
 from framework.tables.difference import Asked
@@ -110,3 +110,5 @@ def test_columns_within_columns_are_renamed_dropped_and_described(lake: Lake) ->
     migrate(lake, ways, Asked({"stops.element.place": "town"}, ("stops.element.old",)), {})
     assert rows_of(lake, ways) == [([{"town": "Oslo"}],)]
     assert plan_migration(lake, ways, Asked()) == ()
+    with pytest.raises(MigrationStoppedError, match="DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED"):
+        migrate(lake, replace(ways, cluster_by="stops"), Asked(), {})
