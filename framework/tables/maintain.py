@@ -135,7 +135,7 @@ def carry_out(
             refused += [f"vacuum of {files:,} files: {each}" for each in held]
             log.event("vacuum_refused", level=30, table=name, held=[str(each) for each in held])
         else:
-            done.append(f"vacuums {files:,} files and folders")
+            done.append(f"vacuums {files:,} files")
             if not dry_run:
                 vacuum(lake, name, notes)
     return Maintained(name, before, size_of(lake, name), tuple(done), tuple(refused))

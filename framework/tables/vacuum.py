@@ -13,11 +13,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from framework import fault
 from framework.session import derive
 from framework.tables.commit import commits_since, read_commit
 from framework.tables.lake import Lake
+
+A_FILE = r"/[^/=]*\.[^/=]*$"  # a folder's name has no dot, or is a partition's
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,9 @@ def stopped_by(lake: Lake, table: str, holds: Sequence[Hold]) -> tuple[Held, ...
 
 
 def due(lake: Lake, table: str) -> int:
-    """Return how many files and folders a vacuum now would remove."""
-    return _session(lake, {}).sql(f"VACUUM delta.`{lake.path(table)}` DRY RUN").count()
+    """Return how many files a vacuum now would remove; for a folder that the last one has emptied none is needed."""
+    found = _session(lake, {}).sql(f"VACUUM delta.`{lake.path(table)}` DRY RUN")
+    return found.where(F.col("path").rlike(A_FILE)).count()
 
 
 def vacuum(lake: Lake, table: str, notes: Mapping[str, Any]) -> None:

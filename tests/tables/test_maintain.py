@@ -105,10 +105,10 @@ def test_a_vacuum_keeps_the_recovery_window_and_what_is_held(lake: Lake) -> None
     assert refused.endswith("is held by the bookmark of job late")
     assert data_files(lake, SALES) == there
 
-    assert done(lake, maintain(SALES), dry_run=True).done == ("vacuums 1 files and folders",)
+    assert done(lake, maintain(SALES), dry_run=True).done == ("vacuums 1 files",)
     assert data_files(lake, SALES) == there
     assert done(lake, maintain(SALES, vacuum=False)).done == ()
-    assert done(lake, maintain(SALES), Hold(4, "job on time")).done == ("vacuums 1 files and folders",)
+    assert done(lake, maintain(SALES), Hold(4, "job on time")).done == ("vacuums 1 files",)
     assert len(there - data_files(lake, SALES)) == 1
     assert rows_of(lake, SALES) == rows_of(lake, SALES, version=4) == left
     assert rows_of(lake, SALES, "id", version=5) == [(1,), (2,), (6,)], "inside the window"
