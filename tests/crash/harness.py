@@ -298,7 +298,16 @@ def _is_whole(table: DeltaTable, version: int) -> bool:
 def _rows(table: DeltaTable, folder: Path, version: int | None = None) -> Rows:
     if version is not None:
         table = DeltaTable(table.table_uri, version=version)
-    return [tuple(_without(value, folder) for value in row) for row in rows(table)]
+    names = sorted(field.name for field in table.schema().fields)
+    found = rows(table, ", ".join(f'"{name}"' for name in names))
+    # A batch that is taken up is believed later than one that was not: what counts is the order of these times.
+    system = [place for place, name in enumerate(names) if name.startswith("system_")]
+    order = {at: n for n, at in enumerate(sorted({row[place] for row in found for place in system}))}
+    known = (
+        tuple(order[value] if place in system else _without(value, folder) for place, value in enumerate(row))
+        for row in found
+    )
+    return sorted(known, key=str)
 
 
 def _without(value: Any, folder: Path) -> Any:

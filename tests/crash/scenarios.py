@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from framework.pipeline.rollback import plan_rollback, rollback
 from framework.pipeline.work import at_work
 from framework.sources import changes, files, incremental, jdbc, table, written
 from framework.state import History
-from framework.tables import Frame, Lake, RowModel, Table, append, replace, upsert
+from framework.tables import Frame, Lake, RowModel, Table, append, bitemporal, replace, scd2, upsert
 from tests.delta import aged
 from tests.postgres import USER
 
@@ -342,6 +342,52 @@ def second_file(place: Place) -> None:
     place.land("b.csv", "2,Bonn,25", "4,Lima,1", "y,Lima,30")
 
 
+# -- tables that remember ---------------------------------------------------------------------------------------------
+
+
+class Believed(RowModel):
+    id: int
+    city: str
+    price: float
+    valid_from: date
+    valid_to: date
+    system_from: datetime
+    system_to: datetime
+
+
+class Version(RowModel):
+    id: int
+    city: str
+    price: float
+    valid_from: date
+    valid_to: date
+
+
+BELIEFS, VERSIONS = Table("silver.beliefs", Believed, keys="id"), Table("silver.versions", Version, keys="id")
+a_file = _orders(max_files_per_batch=1)
+
+
+def told(raw: Frame[Order]) -> DataFrame:
+    since = F.expr("date_add(DATE'2024-01-01', CAST(price AS INT))")
+    return raw.where("price > 0").select(*Order.frame(raw).columns, since.alias("since"))
+
+
+def put(told: DataFrame) -> DataFrame:
+    return told.withColumnRenamed("since", "valid_from").withColumn("valid_to", F.lit(None).cast("date"))
+
+
+remembering = Job(
+    "remembering",
+    [
+        a_file,
+        told,
+        put,
+        load(put, into=BELIEFS, write=bitemporal(valid=("valid_from", "valid_to"))),
+        load(told, into=VERSIONS, write=scd2(valid_by="since")),
+    ],
+)
+
+
 # -- maintenance ------------------------------------------------------------------------------------------------------
 
 old: Any = {"small_files": 2, "retired": "orders"}
@@ -369,6 +415,7 @@ SCENARIOS = {
     "rollback": Scenario(
         from_files, (Step(first_file, once, calm=True), Step(second_file, once, calm=True), Step(nothing, go_back))
     ),
+    "beliefs": Scenario(remembering, (Step(two_files, once),)),
     "upkeep": Scenario(upkeep, (Step(two_files, fill_and_age, calm=True), Step(nothing, once))),
     "backfill": Scenario(dated, (Step(days, once, calm=True), Step(damage, fill))),
 }

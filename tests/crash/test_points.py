@@ -13,10 +13,13 @@ from tests.crash.scenarios import Place
 
 SEED, SAMPLED = 7, 4
 WHOLE = ("files",)  # every point, in one batch or another; the full mode has every point of every batch
-MAINTENANCE = ("properties", "compaction", "vacuum")
+# Of these the points that others do not have.
+OF_ITS_OWN = {"upkeep": ("properties", "compaction", "vacuum"), "beliefs": ("creation", "commit")}
 
 
-@pytest.mark.parametrize("name", ["files", "interval", "database", "changes", "own", "rollback", "backfill", "upkeep"])
+@pytest.mark.parametrize(
+    "name", ["files", "interval", "database", "changes", "own", "rollback", "backfill", *OF_ITS_OWN]
+)
 def test_a_job_that_is_killed_at_its_points(
     name: str,
     place: Place,
@@ -29,8 +32,8 @@ def test_a_job_that_is_killed_at_its_points(
     expected = oracles(name)
     if MODE == "full":
         targets = list(dict.fromkeys(expected.points))
-    elif name == "upkeep":
-        targets = [point for point in distinct(expected.points) if point.split()[1] in MAINTENANCE]
+    elif name in OF_ITS_OWN:
+        targets = [point for point in distinct(expected.points) if point.split()[1] in OF_ITS_OWN[name]]
     elif MODE == "sample" or name not in WHOLE:
         targets = sample(expected.points, SAMPLED, SEED)
     else:

@@ -30,13 +30,13 @@ def test_ten_kills_at_random_times(name: str, place: Place, oracles: Callable[[s
     require_as_if_nothing_had_happened(name, place, expected)
 
 
-@pytest.mark.parametrize("name", ["short"])
+@pytest.mark.parametrize(("name", "table"), [("short", "orders"), ("beliefs", "beliefs")])
 @pytest.mark.parametrize("whole", [True, False], ids=["with its JVM", "whose JVM goes on"])
 def test_a_process_that_is_killed_when_it_has_written_data_and_not_committed(
-    name: str, whole: bool, place: Place, oracles: Callable[[str], Oracle]
+    name: str, table: str, whole: bool, place: Place, oracles: Callable[[str], Oracle]
 ) -> None:
     SCENARIOS[name].steps[0].arrive(place)
-    silver = place.lake / "silver" / "orders"
+    silver = place.lake / "silver" / table
     process = Process(name, 0, place)
     while not any(silver.rglob("*.parquet")):
         time.sleep(0.001)
