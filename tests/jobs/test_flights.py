@@ -1,5 +1,5 @@
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -36,7 +36,19 @@ from jobs.flights import (
 from tests.runs import run_in
 
 DATA = Path(__file__).parent.parent.parent / "data" / "nycflights13"
+CODEGEN = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled(spark: SparkSession) -> Iterator[None]:
+    """Compile plans as in production: of a year of flights they are too slow to interpret, as other tests do."""
+    was = {name: str(spark.conf.get(name)) for name in CODEGEN}
+    for name, value in CODEGEN.items():
+        spark.conf.set(name, value)
+    yield
+    for name, value in was.items():
+        spark.conf.set(name, value)
 
 
 def utc(text: str) -> datetime:
