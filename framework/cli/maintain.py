@@ -59,12 +59,12 @@ def _declared(here: project.Project) -> "dict[str, Maintain]":
     from framework.tables.maintain import Maintain
 
     found: dict[str, Maintain] = {}
-    for name in here.names():
-        job = here.load(name)
+    jobs = {name: here.load(name) for name in here.names()}
+    for name, job in jobs.items():
         for table in (*job.tables, run_log(name), malformed_table(name)):
             found.setdefault(table.name, maintain(table))
-    for name in here.names():
-        found |= {node.name: node.does for node in here.load(name).nodes if isinstance(node.does, Maintain)}
+    for job in jobs.values():
+        found |= {node.name: node.does for node in job.nodes if isinstance(node.does, Maintain)}
     return dict(sorted(found.items()))
 
 

@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql.types import StringType
-
 from framework import fault, log
 from framework.errors import DeclarationError, TableNotFoundError, alternatives
 from framework.tables.compaction import rewrite, worth_rewriting
 from framework.tables.lake import Lake
 from framework.tables.load import conflict_of
 from framework.tables.model import columns
-from framework.tables.slices import literal
+from framework.tables.sql import text
 from framework.tables.table import Table
 from framework.tables.vacuum import Hold, due, stopped_by, vacuum
 
@@ -159,7 +157,7 @@ def _differing(lake: Lake, declared: Maintain) -> dict[str, str]:
 
 
 def _set(lake: Lake, table: str, properties: Mapping[str, str]) -> None:
-    pairs = ", ".join(f"{literal(k, StringType())} = {literal(v, StringType())}" for k, v in properties.items())
+    pairs = ", ".join(f"{text(k)} = {text(v)}" for k, v in properties.items())
     fault.point(f"before properties {table}")
     lake.spark.sql(f"ALTER TABLE delta.`{lake.path(table)}` SET TBLPROPERTIES ({pairs})")
     fault.point(f"after properties {table}")
