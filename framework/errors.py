@@ -23,7 +23,7 @@ LakegateError
 ├── TableError (1)                  what a table in the lake is
 │   ├── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
 │   ├── MigrationRefusedError · MigrationStoppedError
-│   └── UnreadableTableError · OverlapError · NoHistoryError · RestoreRefusedError
+│   └── UnreadableTableError · OverlapError · NoHistoryError · RestoreRefusedError · ErasureRefusedError
 ├── StateError (1)                  what earlier runs left
 │   ├── PlanChangedError · PinVanishedError · BookmarkSourceError · LostPlanError · DamagedStateError
 │   ├── UnknownRunError · RestoredTableError
@@ -592,6 +592,15 @@ class MigrationStoppedError(TableError, RuntimeError):
             f"The migration of table {table!r} stopped before it could {change}: {reason}. What came before that is "
             "done, and the table can be read. Mend what is said and migrate again: that begins with what still differs."
         )
+
+
+class ErasureRefusedError(TableError, ValueError):
+    """A person cannot be erased as asked; nothing was removed."""
+
+    def __init__(self, table: str, reasons: Sequence[str]) -> None:
+        self.table, self.reasons = table, tuple(reasons)
+        listed = "\n".join(f"  {reason}" for reason in reasons)
+        super().__init__(f"Nobody is erased from {table!r}, and nothing was removed:\n{listed}")
 
 
 class UnknownSnapshotError(TableError, LookupError):

@@ -231,6 +231,21 @@ def migrate(
 
 
 @app.command()
+def erase(
+    name: Annotated[str, typer.Argument(metavar="TABLE", help="database.table")],
+    key: Annotated[list[str], typer.Option(metavar="COLUMN=VALUE", help="whom; once for each column of its subject")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be removed")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    env: Environment = "local",
+    set: Overrides = None,
+) -> None:
+    """Remove a person from every table whose rows say whom they are about, for good."""
+    from framework.cli.erase import erase_key
+
+    erase_key(name, key, env, set or [], dry_run=dry_run, yes=yes)
+
+
+@app.command()
 def new(job: JobName) -> None:
     """Make a job from a template, with its test and a sample input."""
     from framework.cli.scaffold import new_job

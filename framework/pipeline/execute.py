@@ -27,9 +27,11 @@ from framework.sources import Reading
 from framework.sources.changes import Changes
 from framework.sources.source import file_gone
 from framework.sources.table import TableSource, Written
+from framework.state.erased import erased
 from framework.state.holds import holds
 from framework.tables import Counts, Loaded, Table, Write, load
 from framework.tables.commit import Transaction, position_of, utc_now
+from framework.tables.erase import without
 from framework.tables.load import is_applied, loaded_before
 from framework.tables.maintain import Maintain, carry_out
 from framework.tables.read import newest_version
@@ -166,7 +168,7 @@ class Execution:
         else:
             write = self._write(node)
             with self.guard(node.table.name):
-                loaded = load(lake, node.table, write, self.frames[frame], transaction)
+                loaded = load(lake, node.table, write, self._without_erased(node.table, frame), transaction)
         self._left(node.table, loaded)
         outcome = "already applied" if loaded.already_applied else "done"
         return StageReport(node.name, node.kind, outcome, counts=loaded.counts, version=loaded.version)
@@ -178,6 +180,13 @@ class Execution:
             left = carry_out(lake, declared, holds(lake, node.name, declared.retired), notes)
         said = "; ".join(left.done) or "nothing to do"
         return StageReport(node.name, node.kind, "done", said, version=left.after.version, note="; ".join(left.refused))
+
+    def _without_erased(self, table: Table, frame: str) -> DataFrame:
+        """Return a frame without the rows of persons who were erased, whom a landing file may bring again."""
+        rows = self.frames[frame]
+        if not table.subject or not {*table.subject} <= {*rows.columns}:
+            return rows
+        return without(rows, table.subject, erased(self.reading.lake))
 
     def _write(self, node: Node) -> Write:
         """Return how a load writes; a replace by what the batch has written knows which slices that has touched."""

@@ -18,6 +18,7 @@ from framework.state import History, Rollback
 from framework.state.history import name
 from framework.tables.alter import SCHEMA_CHANGE
 from framework.tables.commit import MAINTENANCE, commits_since, same_rows
+from framework.tables.erase import ERASURE, erasures_since
 from framework.tables.history.times import SYSTEM
 from framework.tables.lake import Lake
 from framework.tables.restore import can_restore, fence, restore
@@ -102,6 +103,8 @@ def _against(lake: Lake, job: str, table: str, target: int) -> Iterator[str]:
         yield reason
     if lake.snapshot(table).getProperties().contains(SYSTEM):
         yield "it keeps what it believed before, and that is not to be unwritten: tell it the opposite instead"
+    if versions := erasures_since(lake, table, target):
+        yield f"a person was erased from it since (version {versions[-1]}), who would be back"
     if others := _others(lake, job, table, target):
         yield f"others have committed to it since: {', '.join(sorted(others))}"
 
@@ -118,7 +121,7 @@ def _others(lake: Lake, job: str, table: str, target: int) -> frozenset[str]:
         if commit.operation == "RESTORE" and who in (None, job):
             if commit.restored is not None:
                 now = frozenset() if commit.restored < target else held.get(commit.restored, now)
-        elif who != job and commit.operation not in HARMLESS and commit.changes_data:
+        elif who != job and commit.operation not in HARMLESS and commit.changes_data and ERASURE not in commit.notes:
             now |= {f"{who or 'somebody else'} ({commit.operation.lower()}, version {commit.version})"}
         held[commit.version] = now
     return now

@@ -25,6 +25,9 @@ class Table:
     `on_schema_change` says what a load does where a column is declared that the table lacks, or has with a type that
     Delta widens to the declared one: refuse, `add_columns`, or `widen`, which does both. All other changes are for
     `lakegate migrate`.
+
+    `subject` names the columns that say whom a row is about, alike in every table: by these `lakegate erase` finds a
+    person's rows, and a load leaves out the rows of persons that were erased.
     """
 
     name: str
@@ -36,29 +39,30 @@ class Table:
     cluster_by: Sequence[str] = ()
     checks: bool = False
     on_schema_change: OnSchemaChange = "refuse"
+    subject: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Keep sequences as tuples, and refuse what contradicts itself."""
-        subject = f"Table {self.name!r}"
+        said_of = f"Table {self.name!r}"
         if not NAME.fullmatch(self.name):
-            raise DeclarationError(subject, "write its name as database.table, in lower-case letters, digits and _")
-        for attribute in ("keys", "partition_by", "cluster_by"):
+            raise DeclarationError(said_of, "write its name as database.table, in lower-case letters, digits and _")
+        for attribute in ("keys", "partition_by", "cluster_by", "subject"):
             value = getattr(self, attribute)
             value = (value,) if isinstance(value, str) else tuple(value)
             object.__setattr__(self, attribute, value)
             for name in value:
                 if self.model and name not in columns(self.model):
                     known = alternatives(name, columns(self.model))
-                    raise DeclarationError(subject, f"{attribute} names {name!r}, not a column of its model. {known}")
+                    raise DeclarationError(said_of, f"{attribute} names {name!r}, not a column of its model. {known}")
         if self.partition_by and self.cluster_by:
-            raise DeclarationError(subject, "it is partitioned and clustered, and Delta does one or the other")
+            raise DeclarationError(said_of, "it is partitioned and clustered, and Delta does one or the other")
         if len(self.cluster_by) > MOST_CLUSTERED:
-            raise DeclarationError(subject, f"it is clustered by {len(self.cluster_by)} columns, and Delta takes 4")
+            raise DeclarationError(said_of, f"it is clustered by {len(self.cluster_by)} columns, and Delta takes 4")
         if self.checks and self.model is None:
-            raise DeclarationError(subject, "checks=True are those of a row model, and it has none")
+            raise DeclarationError(said_of, "checks=True are those of a row model, and it has none")
         if self.on_schema_change not in (choices := get_args(OnSchemaChange)):
             said = alternatives(str(self.on_schema_change), choices)
-            raise DeclarationError(subject, f"on_schema_change is {self.on_schema_change!r}. {said}")
+            raise DeclarationError(said_of, f"on_schema_change is {self.on_schema_change!r}. {said}")
         object.__setattr__(self, "properties", dict(self.properties))
         if self.comment is None and self.model and self.model.__doc__ and self.model is not RowModel:
             object.__setattr__(self, "comment", self.model.__doc__.strip().splitlines()[0])

@@ -1,0 +1,56 @@
+"""Erased: who was erased, as digests that every load looks at, and what was done for it.
+
+under <lake.root>/_lakegate
+    erased/<id>.json      a person: put there before the first row is removed, so that none comes back
+    erasures/<id>.json    what was done, once it is: the tables, how many rows of each, without the data
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import token_hex
+
+from framework.state.documents import Documents
+from framework.tables import Lake
+from framework.tables.erase import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure has done: the rows that it removed, by table."""
+
+    digest: str
+    asked_at: datetime
+    finished_at: datetime
+    rows: Mapping[str, int]
+
+
+def erased(lake: Lake) -> list[Person]:
+    """Return who was erased. Raises DamagedStateError."""
+    found = _persons(lake)
+    return found.load_all(found.names())
+
+
+def put_down(lake: Lake, person: Person, at: datetime) -> None:
+    """Put a person on the list, once."""
+    if person not in erased(lake):
+        _persons(lake).create(_name(at), person)
+
+
+def record_erasure(lake: Lake, done: Erasure) -> None:
+    """Record what was done."""
+    Documents(lake, "erasures", Erasure).create(_name(done.finished_at), done)
+
+
+def salt(lake: Lake) -> str:
+    """Return the salt of the lake's digests, the same for all: a row is then hashed once, however long the list is."""
+    known = erased(lake)
+    return known[0].salt if known else token_hex(16)
+
+
+def _persons(lake: Lake) -> Documents[Person]:
+    return Documents(lake, "erased", Person)
+
+
+def _name(at: datetime) -> str:
+    return f"{at:%Y%m%dT%H%M%S}-{token_hex(4)}"

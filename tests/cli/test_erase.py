@@ -1,0 +1,31 @@
+"""`lakegate erase`: what is said before and after, and what is asked."""
+
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from framework.errors import ErasureRefusedError
+from tests.command import Said, lakegate, project, rows_at
+
+
+def _said(shop: Path, *arguments: str) -> Said:
+    return lakegate(shop, *arguments, "--set", "lake.root=lake", "--set", "landing.root=data")
+
+
+def test_a_person_is_erased_by_a_command(tmp_path: Path, spark: SparkSession) -> None:
+    shop = project(tmp_path / "shop")
+    job = shop / "jobs" / "orders.py"
+    job.write_text(job.read_text().replace('keys=("id",)', 'keys=("id",), subject="id"'))
+    assert 'subject="id"' in job.read_text()
+    assert _said(shop, "run", "orders").code == 0
+    orders = shop / "lake" / "silver" / "orders"
+    tried = _said(shop, "erase", "silver.orders", "--key", "id=1", "--dry-run")
+    assert tried.out.splitlines()[-2:] == ["silver.orders: 1 rows", "Nothing was changed (--dry-run)."], tried.err
+    assert rows_at(orders, "id") == [(1,), (2,)]
+    done = _said(shop, "erase", "silver.orders", "--key", "id=1", "--yes")
+    assert "silver.orders: 1 rows removed; in old files until 20" in done.out, done.err
+    assert "salted hash" in done.out
+    assert rows_at(orders, "id") == [(2,)]
+    refused = _said(shop, "erase", "silver.orders", "--key", "status=open", "--yes")
+    assert isinstance(refused.error, ErasureRefusedError)
+    assert refused.code == 1

@@ -1,0 +1,200 @@
+"""Erasure: a person leaves every table, what was kept of old versions, and does not come back from a landing file."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from framework import fault
+from framework.config import LandingSettings, Settings
+from framework.errors import ErasureRefusedError, RestoreRefusedError, RollbackRefusedError
+from framework.pipeline import Job, extract, load
+from framework.pipeline.erase import Erased, erase_person, plan_erasure
+from framework.pipeline.restore import plan_restore
+from framework.pipeline.rollback import plan_rollback
+from framework.pipeline.run import run
+from framework.pipeline.work import at_work
+from framework.sources import files, incremental
+from framework.tables import Frame, Lake, RowModel, Table, append, bitemporal, upsert
+from framework.testing import NOON
+from tests.delta import actions, aged, rows_of, version_of
+
+
+class Customer(RowModel):
+    id: int
+    name: str
+    since: date
+
+
+class Known(RowModel):
+    id: str
+    name: str
+    valid_from: date
+    valid_to: date
+    system_from: datetime
+    system_to: datetime
+
+
+class Order(RowModel):
+    customer: int
+    id: int
+
+
+FEED = {"delta.enableChangeDataFeed": "true"}
+VECTORS = {"delta.enableDeletionVectors": "true"}
+RAW = Table("bronze.customers", Customer, subject="id", properties=VECTORS)
+NOW = Table("silver.customers", Customer, keys="id", subject="id", properties=FEED)
+KNOWN = Table("silver.known", Known, keys="id", subject="id")
+ORDERS = Table("silver.orders", Order, keys="id")
+TABLES = (RAW, NOW, KNOWN)
+raw = extract(raw=incremental(files("customers", Customer, format="csv")))
+
+
+def known(raw: Frame[Customer]) -> Any:
+    return raw.selectExpr("string(id) AS id", "name", "since AS valid_from", "CAST(NULL AS DATE) AS valid_to")
+
+
+def orders(raw: Frame[Customer]) -> Frame[Order]:
+    return Order.frame(raw.selectExpr("id AS customer", "id * 100 AS id"))
+
+
+job = Job(
+    "customers",
+    stages=[
+        raw,
+        load(raw, into=RAW, write=append()),
+        load(raw, into=NOW, write=upsert()),
+        known,
+        load(known, into=KNOWN, write=bitemporal(valid=("valid_from", "valid_to"))),
+        orders,
+        load(orders, into=ORDERS, write=upsert()),
+    ],
+)
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def here(settings: Settings, tmp_path: Path) -> Settings:
+    (tmp_path / "customers").mkdir()
+    return settings.model_copy(update={"landing": LandingSettings(root=str(tmp_path))})
+
+
+@pytest.fixture
+def arrived(lake: Lake, here: Settings, tmp_path: Path) -> Run:
+    """Take in a file, and return the run."""
+
+    def take(name: str, *lines: str, at: datetime = NOON) -> str:
+        (tmp_path / "customers" / f"{name}.csv").write_text("\n".join(["id,name,since", *lines, ""]))
+        return run(job, lake, here, {}, clock=lambda: at).last.plan.run_id
+
+    return take
+
+
+def _erase(lake: Lake, here: Settings, of: str, at: datetime, table: str = NOW.name) -> list[Erased]:
+    planned = plan_erasure(lake, [job], table, {"id": of})
+    return erase_person(lake, here, [job], planned, clock=lambda: at)
+
+
+def _names(lake: Lake) -> list[list[tuple[Any, ...]]]:
+    return [rows_of(lake, each, "DISTINCT name") for each in TABLES]
+
+
+def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
+    lake: Lake, here: Settings, arrived: Run, tmp_path: Path
+) -> None:
+    arrived("1", "17,Erika,2024-01-01", "18,Max,2024-01-01")
+    arrived("2", "17,Erikas,2024-02-01", "x,Erika 17,2024-02-01", "y,Max 170,2024-02-01")
+    planned = plan_erasure(lake, [job], NOW.name, {"id": "017"})
+    assert (planned.words, dict(planned.rows)) == (("17",), {RAW.name: 2, NOW.name: 1, KNOWN.name: 3})
+    assert planned.others == (ORDERS.name,)  # its `id` is another's, so it names no subject
+    assert _names(lake)[0] == [("Erika",), ("Erikas",), ("Max",)]
+
+    done = {each.table: each for each in _erase(lake, here, "017", NOON)}
+    assert {name: each.rows for name, each in done.items()} == {
+        RAW.name: 2, NOW.name: 1, KNOWN.name: 3, "_lakegate.malformed_customers": 0
+    }  # fmt: skip
+    week, month = done[NOW.name].files_from, done[NOW.name].log_from
+    now = datetime.now(UTC)
+    assert week
+    assert month
+    assert timedelta(days=6.9) < week - now < timedelta(days=7)
+    assert timedelta(days=29.9) < month - now < timedelta(days=30)
+    assert _names(lake) == [[("Max",)]] * 3
+    aside = Table("_lakegate.malformed_customers")
+    assert [record for (record,) in rows_of(lake, aside, "record")] == ["y,Max 170,2024-02-01"]
+    assert "17" not in str(actions(lake, NOW, "commitInfo")[0]["operationParameters"]).replace(
+        planned.person.digest, ""
+    )
+
+    # The same files again, as a new one, and by another job's words: nobody comes back.
+    arrived("3", "17,Erika,2024-03-01", "19,Ada,2024-03-01")
+    assert _names(lake) == [[("Ada",), ("Max",)]] * 3
+    assert rows_of(lake, ORDERS, "customer") == [(17,), (18,), (19,)]
+
+    for each in (*TABLES, aside):
+        aged(lake, each, 8)
+    again = {each.table: each for each in _erase(lake, here, "17", NOON)}
+    assert [again[each.name].rows for each in TABLES] == [0, 0, 0]
+    held = [said for each in again.values() for said in each.held]
+    assert held
+    assert all("rollback customers" in said for said in held)
+    arrived("4", "20,Eve,2024-03-01")
+    arrived("5", "21,Bob,2024-03-01")
+    assert not [said for each in _erase(lake, here, "17", NOON) for said in each.held]
+    for each in (*TABLES, aside):
+        found = duckdb.sql(f"SELECT * FROM read_parquet('{lake.path(each.name)}/**/*.parquet', union_by_name=true)")
+        assert found
+        assert not [row for row in found.fetchall() if "Erika" in str(row)], each.name
+
+
+def test_whoever_is_killed_erases_again_and_a_version_with_the_person_is_not_gone_back_to(
+    lake: Lake, here: Settings, arrived: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = arrived("1", "17,Erika,2024-01-01", "18,Max,2024-01-01")
+    before = version_of(lake, NOW)
+
+    def killed(point: str) -> None:
+        if point == f"before erasure {NOW.name}":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fault, "reached", killed)
+    with pytest.raises(KeyboardInterrupt):
+        _erase(lake, here, "17", NOON)
+    monkeypatch.setattr(fault, "reached", None)
+    assert _names(lake)[:2] == [[("Max",)], [("Erika",), ("Max",)]]
+    # It is on the list already, so a load that comes between does not bring more.
+    arrived("2", "17,Erika,2024-02-01")
+    assert {each.table: each.rows for each in _erase(lake, here, "17", NOON)}[NOW.name] == 1
+    assert _names(lake) == [[("Max",)]] * 3
+    assert len(list(Path(lake.root, "_lakegate", "erased").glob("*.json"))) == 1
+    assert len(list(Path(lake.root, "_lakegate", "erasures").glob("*.json"))) == 1
+    told = "".join(each.read_text() for each in Path(lake.root, "_lakegate").glob("eras*/*.json"))
+    assert "Erika" not in told
+
+    with (
+        at_work(job, lake, here, None, clock=lambda: NOON) as work,
+        pytest.raises(RollbackRefusedError, match="a person was erased from it since"),
+    ):
+        plan_rollback(work, first)
+    with pytest.raises(RestoreRefusedError, match="who would be back"):
+        plan_restore(lake, NOW.name, before)
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "why"),
+    [
+        ("silver.customer", {"id": "17"}, "Did you mean 'silver.customers'"),
+        (ORDERS.name, {"id": "17"}, "declare Table(..., subject=...)"),
+        (NOW.name, {"name": "Erika"}, "its rows are about id"),
+        (NOW.name, {"id": "seventeen"}, "the value is not of its type, bigint"),
+    ],
+)
+def test_what_cannot_be_erased_says_why(table: str, key: dict[str, str], why: str, lake: Lake, arrived: Run) -> None:
+    arrived("1", "17,Erika,2024-01-01")
+    with pytest.raises(ErasureRefusedError) as refused:
+        plan_erasure(lake, [job], table, key)
+    assert why in str(refused.value)
+    assert _names(lake) == [[("Erika",)]] * 3
