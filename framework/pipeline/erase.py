@@ -108,7 +108,7 @@ def erase_person(
             with works[0].guard(name):
                 rows[name] = erase(lake, name, planned.person)
         for job in loading:
-            _forget(lake, job, planned.words)
+            _forget(lake, job, planned)
         kept = [malformed_table(job.name) for job in loading]
         done = []
         for name in (*concerned, *(each.name for each in kept if lake.exists(each.name))):
@@ -118,15 +118,15 @@ def erase_person(
     return done
 
 
-def _forget(lake: Lake, job: Job, words: Sequence[str]) -> None:
+def _forget(lake: Lake, job: Job, planned: Planned) -> None:
     """Remove malformed records with the words in them, and what errors have told of them."""
     for table, column, instead in ((malformed_table(job.name), "record", None), (run_log(job.name), "error", SCRUBBED)):
         if lake.exists(table.name):
-            scrub(lake, table.name, column, words, instead)
+            scrub(lake, table.name, column, planned.person, planned.words, instead)
     history = History(lake, job.name)
     for name in history.withdrawn.names():
         found = history.withdrawn.load(name)
-        if found and all(word in found.reason for word in words):
+        if found and all(word in found.reason for word in planned.words):
             history.withdrawn.replace(name, type(found)(found.position, SCRUBBED))
 
 

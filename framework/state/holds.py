@@ -14,6 +14,7 @@ from framework.sources import table as source
 from framework.state.history import History, name
 from framework.tables import Lake, Table
 from framework.tables.commit import Transaction, find_commit, same_rows
+from framework.tables.erase import erasures_since
 from framework.tables.vacuum import Hold
 
 
@@ -41,6 +42,8 @@ def _holds(lake: Lake, table: str, history: History) -> Iterator[Hold]:
     for left in _finished(history):
         if table in left.tables:
             version = same_rows(lake, table, left.tables[table])
+            if erasures_since(lake, table, version):
+                continue  # that is not gone back to
             yield Hold(version, f"run {left.run_id}, to which `lakegate rollback {job}` can go back")
 
 

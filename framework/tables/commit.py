@@ -15,7 +15,9 @@ from framework.batch import Position
 from framework.tables.lake import Lake, partition_columns
 
 # They change no row, and no column.
-MAINTENANCE = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "CLUSTER BY")
+MAINTENANCE = ("OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "CLUSTER BY")
+# In the notes of a commit: whom it has erased, as a digest.
+ERASURE = "erasure"
 
 
 def utc_now() -> datetime:
@@ -207,12 +209,12 @@ def commits_since(lake: Lake, table: str, version: int) -> Iterator[Commit]:
 
 
 def same_rows(lake: Lake, table: str, version: int) -> int:
-    """Return the last version that holds the rows of a version, nothing but maintenance having come between.
+    """Return the last version with the rows of a version, nothing but maintenance and erasures having come between.
 
-    The files of the version itself may be compacted away and vacuumed.
+    The files of the version itself may be compacted away and vacuumed, and nobody goes back to before an erasure.
     """
     for commit in commits_since(lake, table, version):
-        if commit.version > version + 1 or commit.operation not in MAINTENANCE:
+        if commit.version > version + 1 or not (commit.operation in MAINTENANCE or ERASURE in commit.notes):
             break
         version = commit.version
     return version

@@ -12,15 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from framework import fault
 from framework.session import derive
-from framework.tables.commit import commits_since, newest_commit
+from framework.tables.commit import ERASURE, commits_since, newest_commit
 from framework.tables.lake import Lake
 
-ERASURE = "erasure"
 VECTORS = "delta.enableDeletionVectors"
 
 
@@ -71,11 +70,10 @@ def erase(lake: Lake, table: str, person: Person) -> int:
     Where there are none nothing is committed. The commit tells only the digest. In a table with deletion vectors the
     files that still hold such rows are written anew.
     """
-    told = {"spark.databricks.delta.commitInfo.userMetadata": json.dumps({ERASURE: person.digest})}
     rows = count(lake, table, person)
     if rows:
         fault.point(f"before erasure {table}")
-        DeltaTable.forPath(derive(lake.spark, told), lake.path(table)).delete(person.is_in())
+        DeltaTable.forPath(_session(lake, person), lake.path(table)).delete(person.is_in())
         fault.point(f"after erasure {table}")
     properties = lake.snapshot(table).getProperties()
     if properties.contains(VECTORS) and properties.apply(VECTORS) == "true":
@@ -104,8 +102,10 @@ def gone_from(lake: Lake, table: str, person: Person) -> tuple[datetime, datetim
     return datetime.fromtimestamp(files / 1000, UTC), datetime.fromtimestamp(log / 1000, UTC)
 
 
-def scrub(lake: Lake, table: str, column: str, words: Sequence[str], instead: str | None = None) -> None:
-    """Remove the rows in whose text all of these words are, or put another text in its place.
+def scrub(
+    lake: Lake, table: str, column: str, person: Person, words: Sequence[str], instead: str | None = None
+) -> None:
+    """Remove the rows in whose text all the words of a person are, or put another text in its place.
 
     The words reach the commit as rows of a MERGE: of a condition Delta's log would keep them.
     """
@@ -115,6 +115,11 @@ def scrub(lake: Lake, table: str, column: str, words: Sequence[str], instead: st
     there = lake.spark.read.format("delta").load(lake.path(table)).alias("t")
     if there.join(source.alias("s"), F.expr(on)).isEmpty():
         return
-    merge = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(source.alias("s"), on)
+    merge = DeltaTable.forPath(_session(lake, person), lake.path(table)).alias("t").merge(source.alias("s"), on)
     done = merge.whenMatchedDelete() if instead is None else merge.whenMatchedUpdate(set={column: F.lit(instead)})
     done.execute()
+
+
+def _session(lake: Lake, person: Person) -> SparkSession:
+    told = json.dumps({ERASURE: person.digest})
+    return derive(lake.spark, {"spark.databricks.delta.commitInfo.userMetadata": told})

@@ -130,7 +130,7 @@ def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
     )
 
     # The same files again, as a new one, and by another job's words: nobody comes back.
-    arrived("3", "17,Erika,2024-03-01", "19,Ada,2024-03-01")
+    arrived("3", "17,Erika,2024-03-01", "18,Max,2024-03-01", "19,Ada,2024-03-01")
     assert _names(lake) == [[("Ada",), ("Max",)]] * 3
     assert rows_of(lake, ORDERS, "customer") == [(17,), (18,), (19,)]
 
@@ -138,16 +138,16 @@ def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
         aged(lake, each, 8)
     again = {each.table: each for each in _erase(lake, here, "17", NOON)}
     assert [again[each.name].rows for each in TABLES] == [0, 0, 0]
-    held = [said for each in again.values() for said in each.held]
-    assert held
-    assert all("rollback customers" in said for said in held)
+    assert any("rollback customers" in said for said in again[NOW.name].held)
     arrived("4", "20,Eve,2024-03-01")
     arrived("5", "21,Bob,2024-03-01")
     assert not [said for each in _erase(lake, here, "17", NOON) for said in each.held]
-    for each in (*TABLES, aside):
-        found = duckdb.sql(f"SELECT * FROM read_parquet('{lake.path(each.name)}/**/*.parquet', union_by_name=true)")
-        assert found
-        assert not [row for row in found.fetchall() if "Erika" in str(row)], each.name
+    for each, column in (*((each, "name") for each in TABLES), (aside, "record")):
+        there = f"read_parquet('{lake.path(each.name)}/**/*.parquet', union_by_name=true)"
+        counts = f"SELECT count(*), count(*) FILTER (WHERE {column} LIKE '%Erika%') FROM {there}"
+        [(rows, hers)] = duckdb.sql(counts).fetchall()
+        assert rows > 0
+        assert hers == 0, each.name
 
 
 def test_whoever_is_killed_erases_again_and_a_version_with_the_person_is_not_gone_back_to(
