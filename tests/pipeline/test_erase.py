@@ -145,7 +145,9 @@ def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
     for each, column in (*((each, "name") for each in TABLES), (aside, "record")):
         there = f"read_parquet('{lake.path(each.name)}/**/*.parquet', union_by_name=true)"
         counts = f"SELECT count(*), count(*) FILTER (WHERE {column} LIKE '%Erika%') FROM {there}"
-        [(rows, hers)] = duckdb.sql(counts).fetchall()
+        found = duckdb.sql(counts)
+        assert found
+        [(rows, hers)] = found.fetchall()
         assert rows > 0
         assert hers == 0, each.name
 
