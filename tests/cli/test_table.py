@@ -1,4 +1,4 @@
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,24 +8,12 @@ from deltalake import DeltaTable as Independent
 from deltalake import QueryBuilder
 
 from framework.errors import NoHistoryError
-from framework.tables import Lake, RowModel, Table
+from framework.tables import Lake, Table
 from tests.command import ROOT, Said, lakegate
 from tests.delta import given
+from tests.planes import KEPT, PLANES, Plane
 
-
-class Plane(RowModel):
-    """What a plane is, and when that was believed."""
-
-    tail: str
-    seats: int | None
-    valid_from: date
-    valid_to: date
-    system_from: datetime
-    system_to: datetime
-
-
-KEPT = "'lakegate.valid' = 'valid_from,valid_to', 'lakegate.system' = 'system_from,system_to'"
-PLANES, PLAIN = Table("silver.planes", Plane, keys="tail"), Table("silver.plain", Plane)
+PLAIN = Table("silver.plain", Plane)
 FIRST, SECOND = "TIMESTAMPTZ '2014-01-10 09:00:00+00'", "TIMESTAMPTZ '2014-01-22 11:00:00+00'"
 OPEN, FOREVER = "DATE '9999-12-31'", "TIMESTAMPTZ '9999-12-31 00:00:00+00'"
 YEAR, JUNE = "DATE '2004-01-01'", "DATE '2013-06-01'"

@@ -16,6 +16,7 @@ from framework.sources import as_of, files, incremental, table
 from framework.tables import Counts, Frame, Lake, RowModel, Table, bitemporal, scd2
 from framework.testing import NOON, RunJob
 from tests.delta import given, rows_of
+from tests.planes import PLANES
 
 
 class Said(RowModel):
@@ -26,17 +27,6 @@ class Said(RowModel):
     valid_from: date
     valid_to: date | None
     does: str
-
-
-class Plane(RowModel):
-    """What a plane is, and when that was believed."""
-
-    tail: str
-    seats: int | None
-    valid_from: date
-    valid_to: date
-    system_from: datetime
-    system_to: datetime
 
 
 class Seen(RowModel):
@@ -55,7 +45,7 @@ class Known(RowModel):
     seats: int | None
 
 
-PLANES, SEEN = Table("silver.planes", Plane, keys="tail"), Table("silver.seen", Seen, keys="tail")
+SEEN = Table("silver.seen", Seen, keys="tail")
 OPEN = date(9999, 12, 31)
 raw = extract(raw=incremental(files("said", Said, format="csv")))
 

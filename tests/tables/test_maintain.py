@@ -12,6 +12,7 @@ from framework.tables import Lake, RowModel, Table, as_of, read
 from framework.tables.maintain import Maintain, Maintained, carry_out, maintain
 from framework.tables.vacuum import Hold
 from tests.delta import actions, aged, data_files, given, rows_of, version_of
+from tests.planes import KEPT, PLANES
 
 
 class Sale(RowModel):
@@ -122,19 +123,6 @@ def test_a_version_that_is_older_than_the_window_and_not_vacuumed_can_still_be_r
     aged(lake, SALES, 30)
     given(lake, SALES, "(6, 'feb', 60)")
     assert [read(lake, SALES, version=version).count() for version in (2, 3, 4)] == [2, 3, 4]
-
-
-class Plane(RowModel):
-    tail: str
-    seats: int | None
-    valid_from: date
-    valid_to: date
-    system_from: datetime
-    system_to: datetime
-
-
-KEPT = "'lakegate.valid' = 'valid_from,valid_to', 'lakegate.system' = 'system_from,system_to'"
-PLANES = Table("silver.planes", Plane, keys="tail")
 
 
 def test_what_a_bitemporal_table_answers_stays_as_it_is(lake: Lake) -> None:
