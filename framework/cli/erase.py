@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -9,6 +10,10 @@ from framework.cli import project
 from framework.cli.options import confirm
 from framework.cli.start import clock, start
 from framework.cli.table import keyed
+
+if TYPE_CHECKING:
+    from framework.pipeline.erase import Erased
+    from framework.tables.erase import Where
 
 
 def erase_key(
@@ -22,8 +27,8 @@ def erase_key(
     from framework.pipeline.erase import erase_person, plan_erasure
 
     planned = plan_erasure(lake, jobs, name, wanted)
-    for table, rows in planned.rows.items():
-        typer.echo(f"{table}: {rows:,} rows")
+    for where, rows in planned.rows.items():
+        typer.echo(f"{where.table}: {rows:,} rows{_in_text(where)}")
     for table in planned.others:
         typer.echo(f"{table}: not looked at. It has such columns; if they mean this, declare Table(..., subject=...)")
     if dry_run:
@@ -33,19 +38,19 @@ def erase_key(
         confirm("Erase for good, and leave out what is loaded again?")
     now = clock()
     for done in erase_person(lake, settings, jobs, planned, clock=clock):
-        typer.echo(f"{done.table}: {done.rows:,} rows removed{_until(done.files_from, done.log_from, now)}")
+        does = "rows changed" if done.where.instead else "rows removed"
+        typer.echo(f"{done.where.table}: {done.rows:,} {does}{_until(done, now)}")
         for held in done.held:
-            typer.echo(f"  its files cannot be removed yet: {held}")
+            typer.echo(f"  its old files cannot be removed yet: {held}")
     typer.echo("It is on the list that loads, backfills and replays respect, as a salted hash.")
-    typer.echo(f"Erase again after these dates, or run `lakegate maintain {name}`: then the files go, too.")
+    typer.echo("Erase again after these dates, or run `lakegate maintain --all`: then the old files go, too.")
 
 
-def _until(files: datetime | None, log: datetime | None, now: datetime) -> str:
-    if files is None or log is None:
-        return ""
-    said = [
-        f"{what} {at:%Y-%m-%d %H:%M} UTC"
-        for what, at in (("in old files until", files), ("in the log until", log))
-        if at > now
-    ]
-    return f"; {' and '.join(said)}" if said else "; its old files and their log are past their dates"
+def _in_text(where: "Where") -> str:
+    return f" with the words in {where.text}" if where.text else ""
+
+
+def _until(done: "Erased", now: datetime) -> str:
+    until = (("in old files until", done.files_from), ("in the log until", done.log_from))
+    said = [f"{what} {at:%Y-%m-%d %H:%M} UTC or later" for what, at in until if at and at > now]
+    return f"; {' and '.join(said)}" if said else ""

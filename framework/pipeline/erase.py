@@ -1,14 +1,14 @@
 """Erasure of a person: out of every table whose rows say whom they are about, and kept out.
 
 The order of effects: the leases of all jobs that load these tables, so that no load is under way which does not know;
-the list of those who were erased; then a commit for each table; what was kept aside of malformed records and of errors;
-a vacuum of what the recovery window has passed; the record. Whoever is killed between two of them erases again, and the
-rest is done.
+the list of those who were erased; then a commit for each table; the malformed records and the errors of all jobs that
+have the person's words in them; a vacuum of what the recovery window has passed; the record. Whoever is killed between
+two of them erases again, and the rest is done.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pyspark.sql import functions as F
@@ -23,8 +23,11 @@ from framework.state import History
 from framework.state.erased import Erasure, put_down, record_erasure, salt
 from framework.state.holds import holds
 from framework.state.run_log import run_log
-from framework.tables import Lake
-from framework.tables.erase import Person, count, digest, erase, gone_from, scrub
+from framework.tables import Lake, Table
+from framework.tables.erase import Where, count, erase, gone_from
+from framework.tables.maintain import Maintain
+from framework.tables.model import schema
+from framework.tables.person import Person, digest, mentions
 from framework.tables.sql import text
 from framework.tables.vacuum import due, stopped_by, vacuum
 
@@ -34,19 +37,21 @@ APPEND_ONLY = "delta.appendOnly"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Who is to be erased, and how many rows of each table; `others` have such columns, and do not say what of."""
+    """Who is to be erased, and from where, with how many rows; `others` have such columns, and do not say what of."""
 
     person: Person
-    words: tuple[str, ...]
-    rows: Mapping[str, int]
+    rows: Mapping[Where, int]
     others: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What became of one table: the rows that were removed, from when on its files and its log have none, refusals."""
+    """What became of one table: the rows that had to do with the person, from when on its files and its log have none.
 
-    table: str
+    `held` says who needs the old files still.
+    """
+
+    where: Where
     rows: int
     files_from: datetime | None
     log_from: datetime | None
@@ -63,26 +68,16 @@ def plan_erasure(lake: Lake, jobs: Sequence[Job], table: str, key: Mapping[str, 
         raise ErasureRefusedError(table, ["it does not say whom its rows are about: declare Table(..., subject=...)"])
     if set(key) != set(subject):
         raise ErasureRefusedError(table, [f"its rows are about {' and '.join(subject)}: say --key for each of these"])
-    there = [each for each in known.values() if lake.exists(each.name)]
-    concerned = [each.name for each in there if tuple(sorted(each.subject)) == subject]
-    columns = {each.name: lake.spark.read.format("delta").load(lake.path(each.name)).schema for each in there}
-    reasons = [
-        f"{name} is append-only: set {APPEND_ONLY} to false in its properties first"
-        for name in concerned
-        if (found := lake.snapshot(name).getProperties()).contains(APPEND_ONLY) and found.apply(APPEND_ONLY) == "true"
-    ]
-    kinds = {name: columns[table][name].dataType.simpleString() if table in columns else "string" for name in subject}
-    values = [F.expr(f"try_cast({text(key[name])} AS {kinds[name]})") for name in subject]
-    salted = salt(lake)
-    told = lake.spark.range(1).select(digest(values, salted), *(each.cast("string") for each in values)).first()
-    assert told is not None
-    wrong = [name for name, value in zip(subject, told[1:], strict=True) if value is None]
-    reasons += [f"--key {name}: the value is not of its type, {kinds[name]}" for name in wrong]
-    if reasons:
+    there = {
+        name: set(lake.spark.read.format("delta").load(lake.path(name)).columns) for name in known if lake.exists(name)
+    }
+    concerned = [name for name in there if tuple(sorted(known[name].subject)) == subject]
+    if reasons := list(_against(lake, there, concerned, subject)):
         raise ErasureRefusedError(table, reasons)
-    person = Person(subject, salted, told[0])
-    others = (each.name for each in there if not each.subject and {*subject} <= {*columns[each.name].names})
-    return Planned(person, tuple(told[1:]), {name: count(lake, name, person) for name in concerned}, tuple(others))
+    person = _person(lake, known[table], {name: key[name] for name in subject})
+    places = [*map(Where, concerned), *(where for job in jobs for where in _words(job) if lake.exists(where.table))]
+    others = (name for name in there if not known[name].subject and {*subject} <= there[name])
+    return Planned(person, {where: count(lake, where, person) for where in places}, tuple(others))
 
 
 def erase_person(
@@ -94,47 +89,80 @@ def erase_person(
     clock: Callable[[], datetime],
 ) -> list[Erased]:
     """Erase a person as planned; raises LeaseHeldError where a job that loads one of the tables is running."""
-    asked_at, concerned = clock(), sorted(planned.rows)
-    loading = sorted(
-        (job for job in jobs if {each.name for each in job.tables} & {*concerned}), key=lambda job: job.name
-    )
+    asked_at, person = clock(), planned.person
+    loading = sorted((job for job in jobs if _is_about(job, person)), key=lambda job: job.name)
+    retired = {node.name: node.does.retired for job in jobs for node in job.nodes if isinstance(node.does, Maintain)}
     with ExitStack() as leases:
         works = [leases.enter_context(at_work(job, lake, settings, None, clock=clock)) for job in loading]
         for work in works:
             finish_rollback(work)  # which could bring rows back
-        put_down(lake, planned.person, asked_at)
-        rows = {}
-        for name in concerned:
-            with works[0].guard(name):
-                rows[name] = erase(lake, name, planned.person)
-        for job in loading:
-            _forget(lake, job, planned)
-        kept = [malformed_table(job.name) for job in loading]
+        put_down(lake, person, asked_at)
+        rows = dict[Where, int]()
+        for where in planned.rows:
+            with works[0].guard(where.table):
+                rows[where] = erase(lake, where, person)
+        for job in jobs:
+            _forget_reasons(lake, job.name, person)
         done = []
-        for name in (*concerned, *(each.name for each in kept if lake.exists(each.name))):
-            with works[0].guard(name):
-                done.append(_vacuumed(lake, name, planned.person, rows.get(name, 0)))
-        record_erasure(lake, Erasure(planned.person.digest, asked_at, clock(), rows))
+        for where in planned.rows:
+            with works[0].guard(where.table):
+                held = _vacuumed(lake, where.table, person, retired.get(where.table, ()))
+            files_from, log_from = gone_from(lake, where.table, person) or (None, None)
+            done.append(Erased(where, rows[where], files_from, log_from, held))
+        record_erasure(lake, Erasure(person.digest, asked_at, clock(), {each.table: n for each, n in rows.items()}))
     return done
 
 
-def _forget(lake: Lake, job: Job, planned: Planned) -> None:
-    """Remove malformed records with the words in them, and what errors have told of them."""
-    for table, column, instead in ((malformed_table(job.name), "record", None), (run_log(job.name), "error", SCRUBBED)):
-        if lake.exists(table.name):
-            scrub(lake, table.name, column, planned.person, planned.words, instead)
-    history = History(lake, job.name)
-    for name in history.withdrawn.names():
-        found = history.withdrawn.load(name)
-        if found and all(word in found.reason for word in planned.words):
-            history.withdrawn.replace(name, type(found)(found.position, SCRUBBED))
+def _is_about(job: Job, person: Person) -> bool:
+    return any(tuple(sorted(table.subject)) == person.subject for table in job.tables)
 
 
-def _vacuumed(lake: Lake, table: str, person: Person, rows: int) -> Erased:
+def _against(
+    lake: Lake, there: Mapping[str, set[str]], concerned: Sequence[str], subject: Sequence[str]
+) -> Iterator[str]:
+    for name in concerned:
+        if missing := sorted({*subject} - there[name]):
+            yield f"{name} has no {' and '.join(missing)} yet: run its job, or `lakegate migrate {name}`, first"
+        found = lake.snapshot(name).getProperties()
+        if found.contains(APPEND_ONLY) and found.apply(APPEND_ONLY) == "true":
+            yield f"{name} is append-only: set {APPEND_ONLY} to false in its properties first"
+
+
+def _person(lake: Lake, table: Table, key: Mapping[str, str]) -> Person:
+    """Return whom a key names: its values are taken as the columns' types are, so that 017 is 17."""
+    if table.model is None and not lake.exists(table.name):
+        raise ErasureRefusedError(table.name, ["it is not there yet, and has no row model: run its job first"])
+    columns = schema(table.model) if table.model else lake.spark.read.format("delta").load(lake.path(table.name)).schema
+    kinds = {name: columns[name].dataType.simpleString() for name in key}
+    values = [F.expr(f"try_cast({text(value)} AS {kinds[name]})") for name, value in key.items()]
+    salted = salt(lake)
+    told = lake.spark.range(1).select(digest(values, salted), *values).first()
+    assert told is not None
+    if wrong := [name for name, value in zip(key, told[1:], strict=True) if value is None]:
+        raise ErasureRefusedError(
+            table.name, [f"--key {name}: the value is not of its type, {kinds[name]}" for name in wrong]
+        )
+    return Person(tuple(key), salted, told[0])
+
+
+def _words(job: Job) -> tuple[Where, Where]:
+    return Where(malformed_table(job.name).name, "record"), Where(run_log(job.name).name, "error", SCRUBBED)
+
+
+def _forget_reasons(lake: Lake, job: str, person: Person) -> None:
+    """Take out of the reasons why batches were withdrawn, those of backfills too, what has the person's words."""
+    for history in (History(lake, job), *(History(lake, each) for each in History(lake, job).backfills.names())):
+        for name in history.withdrawn.names():
+            found = history.withdrawn.load(name)
+            if found and found.reason != SCRUBBED:
+                said = lake.spark.range(1).select(mentions(F.lit(found.reason), [person])).first()
+                if said and said[0]:
+                    history.withdrawn.replace(name, replace(found, reason=SCRUBBED))
+
+
+def _vacuumed(lake: Lake, table: str, person: Person, retired: Sequence[str]) -> tuple[str, ...]:
+    """Vacuum a table whose recovery window has passed for some of its files; return who does not let that be."""
     held: tuple[str, ...] = ()
-    if due(lake, table):
-        held = tuple(map(str, stopped_by(lake, table, holds(lake, table))))
-        if not held:
-            vacuum(lake, table, {"erasure": person.digest})
-    files_from, log_from = gone_from(lake, table, person) or (None, None)
-    return Erased(table, rows, files_from, log_from, held)
+    if due(lake, table) and not (held := tuple(map(str, stopped_by(lake, table, holds(lake, table, retired))))):
+        vacuum(lake, table, {"vacuumed_for": person.digest})
+    return held

@@ -16,7 +16,13 @@ from pyspark.sql import DataFrame
 
 from framework import fault, log
 from framework.batch import Plan, Run
-from framework.errors import ExpectationFailedError, LakegateError, PinVanishedError, StageFailedError
+from framework.errors import (
+    ExpectationFailedError,
+    FrameMismatchError,
+    LakegateError,
+    PinVanishedError,
+    StageFailedError,
+)
 from framework.pipeline.call import call
 from framework.pipeline.check import location
 from framework.pipeline.job import Job
@@ -31,9 +37,9 @@ from framework.state.erased import erased
 from framework.state.holds import holds
 from framework.tables import Counts, Loaded, Table, Write, load
 from framework.tables.commit import Transaction, position_of, utc_now
-from framework.tables.erase import without
 from framework.tables.load import is_applied, loaded_before
 from framework.tables.maintain import Maintain, carry_out
+from framework.tables.person import without
 from framework.tables.read import newest_version
 from framework.tables.slices import partitions_of
 from framework.tables.write import Replace
@@ -184,9 +190,10 @@ class Execution:
     def _without_erased(self, table: Table, frame: str) -> DataFrame:
         """Return a frame without the rows of persons who were erased, whom a landing file may bring again."""
         rows = self.frames[frame]
-        if not table.subject or not {*table.subject} <= {*rows.columns}:
-            return rows
-        return without(rows, table.subject, erased(self.reading.lake))
+        if missing := sorted({*map(str.lower, table.subject)} - {*map(str.lower, rows.columns)}):
+            said = [f"it lacks {name!r}, which says whom a row is about" for name in missing]
+            raise FrameMismatchError(f"Table {table.name!r}", said, rows.columns)
+        return without(rows, table.subject, erased(self.reading.lake)) if table.subject else rows
 
     def _write(self, node: Node) -> Write:
         """Return how a load writes; a replace by what the batch has written knows which slices that has touched."""
@@ -216,10 +223,11 @@ class Execution:
                     self._left(table, loaded)
 
     def _keep_malformed(self, frame: str, rows: DataFrame) -> None:
-        table = malformed_table(self.job.name)
+        lake, table = self.reading.lake, malformed_table(self.job.name)
         with self.guard(table.name):
             transaction = self._transaction(f"{frame}.malformed")
-            self._left(table, keep_malformed(self.reading.lake, self.job.name, frame, rows, transaction))
+            left = keep_malformed(lake, self.job.name, frame, rows, transaction, erased(lake))
+            self._left(table, left)
 
     def _left(self, table: Table, loaded: Loaded) -> None:
         self.reading = replace(self.reading, loaded={**self.reading.loaded, table.name: loaded})

@@ -16,8 +16,7 @@ from framework.errors import RollbackRefusedError
 from framework.pipeline.work import Work
 from framework.state import History, Rollback
 from framework.state.history import name
-from framework.tables.alter import SCHEMA_CHANGE
-from framework.tables.commit import ERASURE, MAINTENANCE, commits_since, same_rows
+from framework.tables.commit import ERASURE, MAINTENANCE, SCHEMA_CHANGE, commits_since, same_rows
 from framework.tables.erase import erasures_since
 from framework.tables.history.times import SYSTEM
 from framework.tables.lake import Lake

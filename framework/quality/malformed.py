@@ -4,11 +4,14 @@ They go to `_lakegate.malformed_<job>`, one table a job, when the loads of their
 file, and the batch's clock. A record of a file is kept once, however often the file is read.
 """
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from framework.tables import Lake, Loaded, Table, append, load, read
 from framework.tables.commit import Transaction
+from framework.tables.person import Person, mentions
 from framework.tables.prepare import INGESTED_AT, MALFORMED, SOURCE_FILE
 
 TOLD_BY = ("frame", SOURCE_FILE, "record")
@@ -26,10 +29,12 @@ def well_formed(rows: DataFrame) -> tuple[DataFrame, int, int]:
     return rows.where(F.col(MALFORMED).isNull()).drop(MALFORMED), counted["all"], counted["malformed"]
 
 
-def keep_malformed(lake: Lake, job: str, frame: str, rows: DataFrame, transaction: Transaction) -> Loaded:
-    """Write the malformed records of a frame that are not kept yet."""
+def keep_malformed(
+    lake: Lake, job: str, frame: str, rows: DataFrame, transaction: Transaction, erased: Sequence[Person] = ()
+) -> Loaded:
+    """Write the malformed records of a frame that are not kept yet, and do not mention persons who were erased."""
     table = malformed_table(job)
-    kept = rows.where(F.col(MALFORMED).isNotNull()).select(
+    kept = rows.where(F.col(MALFORMED).isNotNull() & ~mentions(F.col(MALFORMED), erased)).select(
         F.col(MALFORMED).alias("record"), F.lit(frame).alias("frame"), SOURCE_FILE, INGESTED_AT
     )
     if lake.exists(table.name):

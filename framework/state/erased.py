@@ -12,7 +12,7 @@ from secrets import token_hex
 
 from framework.state.documents import Documents
 from framework.tables import Lake
-from framework.tables.erase import Person
+from framework.tables.person import Person
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from framework.errors import UnknownRunError
 from framework.sources import table as source
 from framework.state.history import History, name
 from framework.tables import Lake, Table
-from framework.tables.commit import Transaction, find_commit, same_rows
+from framework.tables.commit import Transaction, find_commit, position_of, same_rows
 from framework.tables.erase import erasures_since
 from framework.tables.vacuum import Hold
 
@@ -65,6 +65,8 @@ def _loaded(lake: Lake, table: str, job: str, opened: Position) -> Iterator[Hold
     """Hold what an open batch has loaded: `written(TABLE)` reads it, and what it was before."""
     apps = str(lake.snapshot(table).transactions().keys().mkString("\n")).split("\n")
     for ours in (Transaction(app, opened) for app in apps if app.startswith(f"{job}/")):
+        if position_of(lake, table, ours.app_id) != opened:
+            continue
         if (commit := find_commit(lake, table, ours)) and commit.carries(ours):
             yield Hold(max(commit.version - 1, 0), f"batch {opened} of job {job}, which was interrupted")
 

@@ -12,13 +12,14 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from framework.session import derive, lane
+from framework.tables.commit import SCHEMA_CHANGE
 from framework.tables.difference import TABLE, Change
 from framework.tables.lake import Lake, partition_columns
 from framework.tables.layout import Layout
 
 GENERATION = "delta.generationExpression"
 CONSTRAINT = "delta.constraints."
-SCHEMA_CHANGE, BY = "schema_change", "by"
+BY = "by"
 BETWEEN = "\u0001"
 
 

@@ -16,8 +16,8 @@ from framework.tables.lake import Lake, partition_columns
 
 # They change no row, and no column.
 MAINTENANCE = ("OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "CLUSTER BY")
-# In the notes of a commit: whom it has erased, as a digest.
-ERASURE = "erasure"
+# In the notes of a commit: how it has altered the table; whom it has erased, as a digest.
+SCHEMA_CHANGE, ERASURE = "schema_change", "erasure"
 
 
 def utc_now() -> datetime:
@@ -214,7 +214,8 @@ def same_rows(lake: Lake, table: str, version: int) -> int:
     The files of the version itself may be compacted away and vacuumed, and nobody goes back to before an erasure.
     """
     for commit in commits_since(lake, table, version):
-        if commit.version > version + 1 or not (commit.operation in MAINTENANCE or ERASURE in commit.notes):
+        kept = commit.operation in MAINTENANCE and SCHEMA_CHANGE not in commit.notes
+        if commit.version > version + 1 or not (kept or ERASURE in commit.notes):
             break
         version = commit.version
     return version

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from framework.errors import DeclarationError, alternatives
-from framework.tables.model import RowModel, columns
+from framework.tables.model import RowModel, columns, generated_columns
 
 OnSchemaChange: TypeAlias = Literal["refuse", "add_columns", "widen"]
 MOST_CLUSTERED = 4  # Delta's own bound
@@ -54,6 +54,10 @@ class Table:
                 if self.model and name not in columns(self.model):
                     known = alternatives(name, columns(self.model))
                     raise DeclarationError(said_of, f"{attribute} names {name!r}, not a column of its model. {known}")
+        if self.model and (computed := {*self.subject} & {*generated_columns(self.model)}):
+            raise DeclarationError(
+                said_of, f"subject names {computed.pop()!r}, which Delta computes: frames have to tell it"
+            )
         if self.partition_by and self.cluster_by:
             raise DeclarationError(said_of, "it is partitioned and clustered, and Delta does one or the other")
         if len(self.cluster_by) > MOST_CLUSTERED:

@@ -1,5 +1,6 @@
 """Erasure: a person leaves every table, what was kept of old versions, and does not come back from a landing file."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,14 +11,20 @@ import pytest
 
 from framework import fault
 from framework.config import LandingSettings, Settings
-from framework.errors import ErasureRefusedError, RestoreRefusedError, RollbackRefusedError
+from framework.errors import (
+    ErasureRefusedError,
+    FrameMismatchError,
+    RestoreRefusedError,
+    RollbackRefusedError,
+    StageFailedError,
+)
 from framework.pipeline import Job, extract, load
-from framework.pipeline.erase import Erased, erase_person, plan_erasure
+from framework.pipeline.erase import SCRUBBED, Erased, erase_person, plan_erasure
 from framework.pipeline.restore import plan_restore
 from framework.pipeline.rollback import plan_rollback
 from framework.pipeline.run import run
 from framework.pipeline.work import at_work
-from framework.sources import files, incremental
+from framework.sources import files, incremental, table
 from framework.tables import Frame, Lake, RowModel, Table, append, bitemporal, upsert
 from framework.testing import NOON
 from tests.delta import actions, aged, rows_of, version_of
@@ -49,7 +56,7 @@ RAW = Table("bronze.customers", Customer, subject="id", properties=VECTORS)
 NOW = Table("silver.customers", Customer, keys="id", subject="id", properties=FEED)
 KNOWN = Table("silver.known", Known, keys="id", subject="id")
 ORDERS = Table("silver.orders", Order, keys="id")
-TABLES = (RAW, NOW, KNOWN)
+TABLES, ASIDE = (RAW, NOW, KNOWN), Table("_lakegate.malformed_customers")
 raw = extract(raw=incremental(files("customers", Customer, format="csv")))
 
 
@@ -73,6 +80,16 @@ job = Job(
         load(orders, into=ORDERS, write=upsert()),
     ],
 )
+
+
+def broken(customers: Frame[Customer]) -> Frame[Order]:
+    """Fail with a value in the error."""
+    odd = "IF(id = 17, raise_error('id=17 is odd; not so 170'), id) AS id"
+    return Order.frame(customers.selectExpr("id AS customer", odd))
+
+
+reading = Job("reading", stages=[extract(customers=table(NOW)), broken, load(broken, into=ORDERS, write=upsert())])
+JOBS = [job, reading]
 Run = Callable[..., str]
 
 
@@ -93,9 +110,9 @@ def arrived(lake: Lake, here: Settings, tmp_path: Path) -> Run:
     return take
 
 
-def _erase(lake: Lake, here: Settings, of: str, at: datetime, table: str = NOW.name) -> list[Erased]:
-    planned = plan_erasure(lake, [job], table, {"id": of})
-    return erase_person(lake, here, [job], planned, clock=lambda: at)
+def _erase(lake: Lake, here: Settings, of: str) -> dict[str, Erased]:
+    planned = plan_erasure(lake, JOBS, NOW.name, {"id": of})
+    return {done.where.table: done for done in erase_person(lake, here, JOBS, planned, clock=lambda: NOON)}
 
 
 def _names(lake: Lake) -> list[list[tuple[Any, ...]]]:
@@ -107,15 +124,19 @@ def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
 ) -> None:
     arrived("1", "17,Erika,2024-01-01", "18,Max,2024-01-01")
     arrived("2", "17,Erikas,2024-02-01", "x,Erika 17,2024-02-01", "y,Max 170,2024-02-01")
-    planned = plan_erasure(lake, [job], NOW.name, {"id": "017"})
-    assert (planned.words, dict(planned.rows)) == (("17",), {RAW.name: 2, NOW.name: 1, KNOWN.name: 3})
+    with pytest.raises(StageFailedError, match="id=17 is odd"):
+        run(reading, lake, here, {}, clock=lambda: NOON)
+    planned = plan_erasure(lake, JOBS, NOW.name, {"id": "017"})
+    expected = {
+        RAW.name: 2, NOW.name: 1, KNOWN.name: 3, ASIDE.name: 1,
+        "_lakegate.runs_customers": 0, "_lakegate.runs_reading": 1,
+    }  # fmt: skip
+    assert {where.table: rows for where, rows in planned.rows.items()} == expected
     assert planned.others == (ORDERS.name,)  # its `id` is another's, so it names no subject
     assert _names(lake)[0] == [("Erika",), ("Erikas",), ("Max",)]
 
-    done = {each.table: each for each in _erase(lake, here, "017", NOON)}
-    assert {name: each.rows for name, each in done.items()} == {
-        RAW.name: 2, NOW.name: 1, KNOWN.name: 3, "_lakegate.malformed_customers": 0
-    }  # fmt: skip
+    done = _erase(lake, here, "017")
+    assert {name: each.rows for name, each in done.items()} == expected
     week, month = done[NOW.name].files_from, done[NOW.name].log_from
     now = datetime.now(UTC)
     assert week
@@ -123,26 +144,29 @@ def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
     assert timedelta(days=6.9) < week - now < timedelta(days=7)
     assert timedelta(days=29.9) < month - now < timedelta(days=30)
     assert _names(lake) == [[("Max",)]] * 3
-    aside = Table("_lakegate.malformed_customers")
-    assert [record for (record,) in rows_of(lake, aside, "record")] == ["y,Max 170,2024-02-01"]
-    assert "17" not in str(actions(lake, NOW, "commitInfo")[0]["operationParameters"]).replace(
-        planned.person.digest, ""
-    )
+    assert [record for (record,) in rows_of(lake, ASIDE, "record")] == ["y,Max 170,2024-02-01"]
+    said = [actions(lake, each, "commitInfo")[0]["operationParameters"] for each in (NOW, ASIDE)]
+    assert not re.search(r"\b(17|Erika)\b", str(said))
+    assert [error for (error,) in rows_of(lake, Table("_lakegate.runs_reading"), "error")] == [SCRUBBED]
+    assert "id=17" not in "".join(each.read_text() for each in Path(lake.root, "_lakegate").glob("withdrawn/**/*.json"))
 
-    # The same files again, as a new one, and by another job's words: nobody comes back.
-    arrived("3", "17,Erika,2024-03-01", "18,Max,2024-03-01", "19,Ada,2024-03-01")
+    # The same files again, as a new one, and with other words: nobody comes back.
+    arrived("3", "17,Erika,2024-03-01", "18,Max,2024-03-01", "19,Ada,2024-03-01", "z,Erika 17!,2024-03-01", "z,1,z")
     assert _names(lake) == [[("Ada",), ("Max",)]] * 3
+    assert [record for (record,) in rows_of(lake, ASIDE, "record")] == ["y,Max 170,2024-02-01", "z,1,z"]
     assert rows_of(lake, ORDERS, "customer") == [(17,), (18,), (19,)]
 
-    for each in (*TABLES, aside):
+    for each in (*TABLES, ASIDE):
         aged(lake, each, 8)
-    again = {each.table: each for each in _erase(lake, here, "17", NOON)}
+    again = _erase(lake, here, "17")
     assert [again[each.name].rows for each in TABLES] == [0, 0, 0]
     assert any("rollback customers" in said for said in again[NOW.name].held)
     arrived("4", "20,Eve,2024-03-01")
     arrived("5", "21,Bob,2024-03-01")
-    assert not [said for each in _erase(lake, here, "17", NOON) for said in each.held]
-    for each, column in (*((each, "name") for each in TABLES), (aside, "record")):
+    last = _erase(lake, here, "17")
+    assert not [said for each in last.values() for said in each.held]
+    assert last[RAW.name].files_from == again[RAW.name].files_from
+    for each, column in (*((each, "name") for each in TABLES), (ASIDE, "record")):
         there = f"read_parquet('{lake.path(each.name)}/**/*.parquet', union_by_name=true)"
         counts = f"SELECT count(*), count(*) FILTER (WHERE {column} LIKE '%Erika%') FROM {there}"
         found = duckdb.sql(counts)
@@ -150,6 +174,21 @@ def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
         [(rows, hers)] = found.fetchall()
         assert rows > 0
         assert hers == 0, each.name
+
+
+def test_a_frame_that_does_not_say_whom_its_rows_are_about_is_refused(lake: Lake, here: Settings) -> None:
+    loose = Table("silver.loose", subject="rider")
+    unsaid = Job("unsaid", stages=[raw, load(raw, into=loose, write=append())])
+    Path(here.landing.root, "customers", "1.csv").write_text("id,name,since\n17,Erika,2024-01-01\n")
+    with pytest.raises(FrameMismatchError, match="it lacks 'rider', which says whom a row is about"):
+        run(unsaid, lake, here, {}, clock=lambda: NOON)
+    assert not lake.exists(loose.name)
+
+
+def test_who_was_erased_before_a_table_was_there_is_not_let_in(lake: Lake, here: Settings, arrived: Run) -> None:
+    assert _erase(lake, here, "017") == {}
+    arrived("1", "17,Erika,2024-01-01", "18,Max,2024-01-01")
+    assert _names(lake) == [[("Max",)]] * 3
 
 
 def test_whoever_is_killed_erases_again_and_a_version_with_the_person_is_not_gone_back_to(
@@ -164,12 +203,12 @@ def test_whoever_is_killed_erases_again_and_a_version_with_the_person_is_not_gon
 
     monkeypatch.setattr(fault, "reached", killed)
     with pytest.raises(KeyboardInterrupt):
-        _erase(lake, here, "17", NOON)
+        _erase(lake, here, "17")
     monkeypatch.setattr(fault, "reached", None)
     assert _names(lake)[:2] == [[("Max",)], [("Erika",), ("Max",)]]
     # It is on the list already, so a load that comes between does not bring more.
     arrived("2", "17,Erika,2024-02-01")
-    assert {each.table: each.rows for each in _erase(lake, here, "17", NOON)}[NOW.name] == 1
+    assert _erase(lake, here, "17")[NOW.name].rows == 1
     assert _names(lake) == [[("Max",)]] * 3
     assert len(list(Path(lake.root, "_lakegate", "erased").glob("*.json"))) == 1
     assert len(list(Path(lake.root, "_lakegate", "erasures").glob("*.json"))) == 1
@@ -197,6 +236,6 @@ def test_whoever_is_killed_erases_again_and_a_version_with_the_person_is_not_gon
 def test_what_cannot_be_erased_says_why(table: str, key: dict[str, str], why: str, lake: Lake, arrived: Run) -> None:
     arrived("1", "17,Erika,2024-01-01")
     with pytest.raises(ErasureRefusedError) as refused:
-        plan_erasure(lake, [job], table, key)
+        plan_erasure(lake, JOBS, table, key)
     assert why in str(refused.value)
     assert _names(lake) == [[("Erika",)]] * 3
