@@ -31,6 +31,7 @@ from framework.tables import (
     apply_changes,
     as_of,
     belief_changes,
+    generated,
     history_of,
     load,
     scd2,
@@ -48,6 +49,12 @@ class Customer(RowModel):
     note: str | None
     valid_from: date
     valid_to: date
+
+
+class Yearly(Customer):
+    """A customer with the year in which a version begins."""
+
+    year: int = generated("year(valid_from)")
 
 
 class Update(RowModel):
@@ -381,6 +388,13 @@ def test_another_s_commit_before_the_merge_and_during_it_is_taken_into_account(
         (Table("silver.x", Customer), WRITE, "declares no keys"),
         (Table("silver.x", Update, keys="id"), WRITE, "no column 'valid_from'"),
         (Table("silver.x", Customer, keys="id"), scd2(valid_by="at", track=["town"]), "no column 'town'"),
+        (Table("silver.x", Customer, keys="id"), scd2(valid_by="at", track=["id"]), "track= names 'id', .* a key"),
+        (Table("silver.x", Yearly, keys="id"), scd2(valid_by="at", track=["city", "year"]), "'year', .* is generated"),
+        (
+            Table("silver.x", Customer, keys="id"),
+            scd2(valid_by="at", track=["valid_to"]),
+            "'valid_to', .* of its period",
+        ),
         (Table("silver.x", Customer, keys="id"), scd2(valid_by="note"), "'note' must have the type of 'valid_from'"),
     ],
 )

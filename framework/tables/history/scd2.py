@@ -24,7 +24,7 @@ from framework.tables.history.shape import Roles, Shape, feed_differences, requi
 from framework.tables.history.times import EPOCH, FAR_TIMES, MICROSECOND, VALID
 from framework.tables.history.truncated import Truncations, holds, known_truncations, with_those_of
 from framework.tables.lake import Lake
-from framework.tables.model import schema
+from framework.tables.model import generated_columns, schema
 from framework.tables.prepare import prepared
 from framework.tables.table import Table
 from framework.tables.write import RightFor, Write, computed_once
@@ -57,6 +57,15 @@ class Versions:
         """The table must have keys, and a row model with the period and what is tracked."""
         subject = f"{self.verb}() into {table.name!r}"
         fields = require_times(subject, table, self.valid, others=self.track or ())
+        beside = {
+            **dict.fromkeys(generated_columns(table.model) if table.model else (), "is generated from the others"),
+            **dict.fromkeys(table.keys, "is a key"),
+            **dict.fromkeys(self.valid, "is of its period"),
+        }
+        for name in self.track or ():
+            if name in beside:
+                reason = f"track= names {name!r}, which {beside[name]}: no version of a key begins by it"
+                raise DeclarationError(subject, f"{reason}. Name columns that the rows change")
         if self.by in fields and fields[self.by].dataType != fields[self.valid[0]].dataType:
             raise DeclarationError(subject, f"{self.by!r} must have the type of {self.valid[0]!r}")
 
