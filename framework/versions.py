@@ -12,6 +12,7 @@ from typing import Any
 from framework.timeline import IDLE, INSERT, Fact, Step, numbered
 
 REPLACE, DELETE = "replace", "delete"
+ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +87,30 @@ def steps(
     forever: Any,
     in_order: bool,
     truncated: Sequence[Any] = (),
+    snapshot_at: Any = None,
 ) -> list[Step]:
     """Plan one key: what becomes of its rows, each of which is known by its start; see `framework.timeline.steps`.
 
     Of two events of one time the one of the batch counts. At the times in `truncated` every key was gone, unless it has
     an event of its own then; these leave no trace, since the table remembers them.
+
+    With `snapshot_at` the batch is all that there is at that time: what it says last of the key before then is what
+    holds from then on, also where something else was said in between. A row that is `absent` says that it has nothing
+    of the key, and what was said of later times is withdrawn.
     """
     there, new = [], []
     for number, row, those in numbered(rows, cells):
         if row.operation is None:
             there.append(Fact(row.start, row.end, those, number))
         else:
-            new.append(Event(row.start, None if row.operation == "delete" else those, number))
-    said = {event.at: event for event in events(there, forever)}
+            new.append(Event(row.start, None if row.operation in ("delete", ABSENT) else those, number))
+    is_absent = any(row.operation == ABSENT for row in rows)
+    said = {event.at: event for event in events(there, forever) if not (is_absent and event.at > snapshot_at)}
     news = {event.at: event for event in new if event.at not in said or said[event.at].values != event.values}
     all_ = {**{at: Event(at, None) for at in truncated}, **said, **news}
+    seen = _seen(new, all_.values(), tracked, snapshot_at)
+    if seen:
+        all_[snapshot_at] = Event(snapshot_at, seen.values, seen.origin)
     traceless = {at for at in truncated if all_[at].values is None}
     after = versions(all_.values(), tracked, forever, in_order=in_order)
     after = [row for row in after if row.start < row.end or row.start not in traceless]
@@ -114,5 +124,14 @@ def steps(
             done.append((REPLACE, row.start, row.end, row.origin, []))
     done += [(DELETE, row.start, row.end, row.origin, []) for row in before.values()]
     distinct = len({event.at for event in new})
-    idle = distinct - len(news) if done else distinct
+    idle = distinct - len(news.keys() | ({seen.at} if seen else set())) if done else distinct
     return [*done, *((IDLE, None, None, None, []) for _ in range(idle))]
+
+
+def _seen(new: Iterable[Event], all_: Iterable[Event], tracked: Sequence[int], at: Any) -> Event | None:
+    """Return what a snapshot says of a key, where something else would hold at its time."""
+    if at is None:
+        return None
+    said, held = (max((e for e in each if e.at <= at), key=lambda e: e.at, default=None) for each in (new, all_))
+    open_ = held if held and held.values is not None else None
+    return None if said is None or _says_nothing_new(open_, said, tracked) else said

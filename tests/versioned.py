@@ -20,13 +20,24 @@ def load(
     batch: Iterable[tuple[int, tuple[Any, ...] | None]],
     in_order: bool = False,
     truncated: Sequence[int] = (),
+    snapshot_at: int | None = None,
 ) -> Any:
-    """Return the rows after a batch, and how many steps changed one."""
+    """Return the rows after a batch, and how many steps changed one; a snapshot without rows lacks the key."""
     told = [Given(at, None, "delete" if those is None else "put", those or (None, 0)) for at, those in batch]
+    if snapshot_at is not None and not told:
+        told = [Given(snapshot_at, None, "absent", (None, 0))]
     mixed = [*told, *rows]
     known = list(dict.fromkeys(row.values for row in mixed))
     cells = [[1 + [v[place] for v in known].index(row.values[place]) for row in mixed] for place in range(2)]
-    done = steps(mixed, cells, tracked=(0,), forever=FOREVER, in_order=in_order, truncated=truncated)
+    done = steps(
+        mixed,
+        cells,
+        tracked=(0,),
+        forever=FOREVER,
+        in_order=in_order,
+        truncated=truncated,
+        snapshot_at=snapshot_at,
+    )
     after = {row.start: row for row in rows}
     for does, start, end, origin, _ in done:
         if does == "delete":

@@ -18,7 +18,8 @@ def print_diff(name: str, old: str, new: str | None, environment: str, overrides
     from pyspark.sql import functions as F
 
     from framework.tables import Table
-    from framework.tables.diff import TIMES, diff
+    from framework.tables.collect import collected
+    from framework.tables.diff import TIMES, diff, ordered
     from framework.tables.read import newest_version
 
     last = newest_version(lake, Table(name)) if new is None else version_of(lake, name, new)
@@ -31,7 +32,7 @@ def print_diff(name: str, old: str, new: str | None, environment: str, overrides
     printed.add_column("")
     for column in columns:
         printed.add_column(escape(column), overflow="fold")
-    for row in rows.orderBy(*(F.col(f"`{column}`") for column in columns), TIMES).limit(limit).collect():
+    for row in collected(ordered(rows).limit(limit)):
         times = row[TIMES]
         sign = ("+" if times > 0 else "-") + (f" {abs(times)} times" if abs(times) > 1 else "")
         printed.add_row(sign, *(escape("NULL" if row[column] is None else str(row[column])) for column in columns))

@@ -74,6 +74,7 @@ def draw_table(name: str, environment: str, overrides: Sequence[str], asked: Ask
     from framework.report import timeline
     from framework.tables import Table
     from framework.tables.history.ask import periods
+    from framework.tables.prepare import ADDED
 
     if not asked.key:
         raise typer.BadParameter("--timeline draws one key: say --key COLUMN=VALUE, once for each column of the key")
@@ -85,7 +86,7 @@ def draw_table(name: str, environment: str, overrides: Sequence[str], asked: Ask
         raise typer.BadParameter(
             f"{count:,} rows have this --key, and a picture {MOST_BELIEFS} at most: name more columns"
         )
-    payload = [column for column in rows.columns if column not in (*times, *asked.key)]
+    payload = [column for column in rows.columns if column not in (*times, *asked.key, *ADDED)]
     told = [column for column in payload if len({str(row[column]) for row in found}) > 1] or payload[:1]
     beliefs = [
         timeline.Belief(
@@ -146,9 +147,10 @@ def _read(name: str, version: int | None, rows: "DataFrame", limit: int) -> "tup
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
+    from framework.tables.collect import collected
     from framework.tables.read import first_line
 
     try:
-        return rows.limit(limit).collect(), rows.count()
+        return collected(rows.limit(limit)), rows.count()
     except (Py4JJavaError, PySparkException) as error:
         raise UnreadableTableError(name, version, first_line(error)) from None

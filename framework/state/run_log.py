@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from framework import fault
 from framework.batch import Position
 from framework.tables import Lake, RowModel, Table, read
+from framework.tables.collect import collected
 from framework.tables.commit import Transaction
 from framework.tables.model import schema
 from framework.tables.prepare import prepared
@@ -92,10 +93,10 @@ def logged(lake: Lake, job: str) -> list[LoggedRun]:
     if not lake.exists(table.name):
         return []
     newest_first = read(lake, table).orderBy("started_at", "epoch", "batch", "attempt", ascending=False)
-    return [_row(found.asDict(recursive=True)) for found in newest_first.limit(LOGGED_AT_MOST).collect()]
+    return [_row(found.asDict(recursive=True)) for found in collected(newest_first.limit(LOGGED_AT_MOST))]
 
 
 def _row(values: dict[str, Any]) -> LoggedRun:
-    """Return a row whose times are UTC; Spark hands them over in this machine's zone, and does not say so."""
-    times = {name: values[name].astimezone(UTC) for name in ("started_at", "finished_at")}
+    """Return a row whose times say that they are UTC."""
+    times = {name: values[name].replace(tzinfo=UTC) for name in ("started_at", "finished_at")}
     return LoggedRun(**{**values, **times})

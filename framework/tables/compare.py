@@ -7,7 +7,7 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 def comparable(column: Column, kind: DataType) -> Column:
     """Return the column as Spark can compare it: a map, however deep inside, becomes its entries in order."""
-    if not _holds_map(kind):
+    if not holds_map(kind):
         return column
     if isinstance(kind, ArrayType):
         return F.transform(column, lambda item: comparable(item, kind.elementType))
@@ -19,7 +19,8 @@ def comparable(column: Column, kind: DataType) -> Column:
     return F.array_sort(comparable(F.map_entries(column), ArrayType(entry)))
 
 
-def _holds_map(kind: DataType) -> bool:
+def holds_map(kind: DataType) -> bool:
+    """Say whether values of a type have a map in them."""
     if isinstance(kind, StructType):
-        return any(_holds_map(field.dataType) for field in kind.fields)
-    return isinstance(kind, MapType) or (isinstance(kind, ArrayType) and _holds_map(kind.elementType))
+        return any(holds_map(field.dataType) for field in kind.fields)
+    return isinstance(kind, MapType) or (isinstance(kind, ArrayType) and holds_map(kind.elementType))

@@ -1,12 +1,15 @@
 """Diff: the rows in which two versions of a table differ."""
 
+from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from framework.tables.compare import comparable, holds_map
 from framework.tables.lake import Lake
 from framework.tables.read import read
+from framework.tables.sql import named
 from framework.tables.table import Table
 
 TIMES = "_times"
@@ -27,4 +30,16 @@ def diff(lake: Lake, table: Table, old: int, new: int) -> DataFrame:
     names = list(dict.fromkeys(name for rows in versions for name in rows.columns))
     counted = [rows.withColumn(TIMES, F.lit(sign)) for rows, sign in zip(versions, (-1, 1), strict=True)]
     both = reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), counted)
-    return both.groupBy(*(F.col(f"`{name}`") for name in names)).agg(F.sum(TIMES).alias(TIMES)).where(f"{TIMES} <> 0")
+    maps = {name: f"_map_{n}" for n, name in enumerate(names) if holds_map(both.schema[name].dataType)}
+    kept = (F.first(F.col(named((name,)))).alias(whole) for name, whole in maps.items())
+    grouped = both.groupBy(*_comparable(both, names)).agg(F.sum(TIMES).alias(TIMES), *kept).where(f"{TIMES} <> 0")
+    return grouped.select(*(F.col(maps.get(name, named((name,)))).alias(name) for name in names), TIMES)
+
+
+def ordered(difference: DataFrame) -> DataFrame:
+    """Return a difference in the order of its columns."""
+    return difference.orderBy(*_comparable(difference, difference.columns))
+
+
+def _comparable(rows: DataFrame, names: Sequence[str]) -> list[Column]:
+    return [comparable(F.col(named((name,))), rows.schema[name].dataType).alias(name) for name in names]

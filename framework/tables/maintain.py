@@ -40,8 +40,8 @@ class Maintain:
     def properties(self) -> dict[str, str]:
         """The properties of the table that this sets."""
         found = {
-            WINDOW: self.recovery_days and f"interval {self.recovery_days} days",
-            LOG: self.log_days and f"interval {self.log_days} days",
+            WINDOW: "" if self.recovery_days is None else f"interval {self.recovery_days} days",
+            LOG: "" if self.log_days is None else f"interval {self.log_days} days",
             STATISTICS: ",".join(self.statistics),
         }
         return {name: value for name, value in found.items() if value}
@@ -174,18 +174,35 @@ def _require(declared: Maintain) -> None:
                 raise DeclarationError(subject, f"{option} names {name!r}, not a column of its model. {known}")
             if name in table.partition_by:
                 raise DeclarationError(subject, f"{option} names {name!r}, by which its files are divided already")
+    _require_files(declared, subject)
     if declared.small_files < 2 or declared.target_mb < 1:
         raise DeclarationError(subject, "small_files is 2 at least, since one is not put together, and target_mb 1")
-    window = declared.recovery_days or WINDOW_DAYS
+    window = WINDOW_DAYS if declared.recovery_days is None else declared.recovery_days
+    log_days = LOG_DAYS if declared.log_days is None else declared.log_days
     if window < 1:
         raise DeclarationError(subject, "recovery_days is 1 at least: a load that runs longer would lose its files")
-    if window > (declared.log_days or LOG_DAYS):
-        reason = f"it can go back {window} days, and its log {declared.log_days or LOG_DAYS}; say log_days={window}"
+    if log_days < 1:
+        raise DeclarationError(subject, "log_days is 1 at least: what is read of a version is found by the log")
+    if window > log_days:
+        reason = f"it can go back {window} days, and its log {log_days}; say log_days={window}"
         raise DeclarationError(subject, reason)
     for name, value in declared.properties.items():
         if table.properties.get(name, value) != value:
             reason = f"it sets {name} to {value!r}, and the table's properties to {table.properties[name]!r}"
             raise DeclarationError(subject, f"{reason}: say it once")
+
+
+def _require_files(declared: Maintain, subject: str) -> None:
+    """Raise DeclarationError where files are to be ordered by columns of which nothing is counted, or in two ways."""
+    clustered = declared.table.cluster_by
+    if clustered and declared.zorder_by:
+        reason = f"zorder_by orders files, and those of the table are clustered by {', '.join(clustered)}"
+        raise DeclarationError(subject, f"{reason}, which rules it out. Leave zorder_by out")
+    for name in (*declared.zorder_by, *clustered):
+        if declared.statistics and not any(f"{name}.".startswith(f"{each}.") for each in declared.statistics):
+            how = f"the table is clustered by {name!r}" if name in clustered else f"zorder_by names {name!r}"
+            reason = f"{how}, of which it has no statistics, without which Delta orders no files"
+            raise DeclarationError(subject, f"{reason}. Add it to statistics")
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

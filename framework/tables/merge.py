@@ -21,6 +21,7 @@ from framework.tables.lake import Lake
 from framework.tables.model import columns, generated_columns
 from framework.tables.prepare import ADDED, prepared
 from framework.tables.slices import among, follows_from_keys, touched
+from framework.tables.sql import named
 from framework.tables.table import Table
 from framework.tables.write import OfTheTable, RightFor, Write, computed_once
 
@@ -65,14 +66,16 @@ class Merge(OfTheTable):
             session = derive(lake.spark, transaction.confs)
             target = DeltaTable.forPath(session, lake.path(table.name))
             changes = _changes(source, target.toDF(), table, self, pruning)
-            values: dict[str, str | Column] = {name: f"s.`{name}`" for name in source.columns if name not in generated}
+            values: dict[str, str | Column] = {
+                _quoted(name): _quoted("s", name) for name in source.columns if name not in generated
+            }
             on = " AND ".join(
                 [*(f"t.`{key}` = s.`{key}`" for key in table.keys), *([f"({pruning})"] if pruning else [])]
             )
             merge = target.alias("t").merge(changes.alias("s"), on)
             if self.delete_missing:
                 merge = merge.whenMatchedDelete(condition=f"s.{CHANGE} = 'delete'")
-            updated = {name: value for name, value in values.items() if name not in table.keys}
+            updated = {name: value for name, value in values.items() if name not in map(_quoted, table.keys)}
             if updated:
                 merge = merge.whenMatchedUpdate(set=updated)
             merge.whenNotMatchedInsert(condition=f"s.{CHANGE} <> 'delete'", values=values).execute()
@@ -109,7 +112,7 @@ def sync(*, sequence_by: str | None = None) -> Write:
 
 def _require_sequence(rows: DataFrame, table: Table, sequence_by: str) -> int:
     """Count the rows; raise SequenceError where one has no sequence."""
-    found = rows.agg(F.count(F.lit(1)).alias("rows"), F.count(sequence_by).alias("ordered")).first()
+    found = rows.agg(F.count(F.lit(1)).alias("rows"), F.count(_quoted(sequence_by)).alias("ordered")).first()
     assert found is not None
     if found["rows"] != found["ordered"]:
         raise SequenceError(table.name, sequence_by, found["rows"] - found["ordered"])
@@ -118,10 +121,10 @@ def _require_sequence(rows: DataFrame, table: Table, sequence_by: str) -> int:
 
 def _latest(rows: DataFrame, table: Table, sequence_by: str) -> DataFrame:
     """Keep the rows with the greatest sequence of each key; equal rows become one, so what is left is a conflict."""
-    newest_first = Window.partitionBy(*table.keys).orderBy(F.col(sequence_by).desc())
+    newest_first = Window.partitionBy(*map(_quoted, table.keys)).orderBy(_column(sequence_by).desc())
     ranked = rows.withColumn(CHANGE, F.rank().over(newest_first)).where(F.col(CHANGE) == 1).drop(CHANGE)
     fields = [field for field in rows.schema.fields if field.name not in ADDED]
-    whole = F.struct(*(comparable(F.col(field.name), field.dataType) for field in fields))
+    whole = F.struct(*(comparable(_column(field.name), field.dataType) for field in fields))
     return ranked.withColumn(CHANGE, whole).dropDuplicates([CHANGE]).drop(CHANGE)
 
 
@@ -131,12 +134,12 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
     partitions = table.partition_by if follows_from_keys(table) and not merge.delete_missing else ()
     generated = generated_columns(table.model) if table.model else {}
     # The table computes its generated columns itself; what the rows have there is not looked at.
-    slices = [F.expr(generated[name]).alias(name) if name in generated else F.col(name) for name in partitions]
+    slices = [F.expr(generated[name]).alias(name) if name in generated else _column(name) for name in partitions]
     has_null = " OR ".join(f"`{key}` IS NULL" for key in table.keys)
     per_partition = rows.groupBy(*slices).agg(
         F.count(F.lit(1)).alias("_rows"),
         F.count(F.expr(f"CASE WHEN {has_null} THEN 1 END")).alias("_nulls"),
-        F.countDistinct(F.struct(*table.keys)).alias("_keys"),
+        F.countDistinct(F.struct(*map(_quoted, table.keys))).alias("_keys"),
     )
     found = per_partition.agg(
         F.sum("_rows").alias("rows"),
@@ -149,7 +152,7 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
     if found["nulls"]:
         raise NullKeyError(table.name, table.keys, found["nulls"])
     if count != (found["keys"] or 0):
-        doubled = rows.groupBy(*table.keys).count().where("count > 1").limit(EXAMPLES).collect()
+        doubled = rows.groupBy(*map(_quoted, table.keys)).count().where("count > 1").limit(EXAMPLES).collect()
         examples = [", ".join(f"{key}={row[key]!r}" for key in table.keys) for row in doubled]
         raise DuplicateKeyError(table.name, table.keys, examples, sequenced=merge.sequence_by is not None)
     kinds = {field.name: field.dataType for field in rows.schema.fields}
@@ -168,26 +171,33 @@ def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pru
     if pruning:
         there = there.where(pruning)
     there = there.select(
-        *(F.col(f"t.{key}").alias(f"_t_{key}") for key in table.keys),
-        *(F.col(f"t.{name}").alias(f"_t_{name}") for name in compared),
+        *(_column("t", name).alias(f"_t_{name}") for name in (*table.keys, *compared)),
         F.lit(True).alias("_there"),
     )
-    same_key = [F.col(key) == F.col(f"_t_{key}") for key in table.keys]
+    same_key = [_column(key) == _column(f"_t_{key}") for key in table.keys]
     both = rows.withColumn("_here", F.lit(True)).join(there, same_key, "full" if merge.delete_missing else "left")
     change = F.when(F.col("_there").isNull(), "insert").when(F.col("_here").isNull(), "delete")
     if compared:
         differs = F.lit(False)
         for name in compared:
-            differs = differs | ~comparable(F.col(name), kinds[name]).eqNullSafe(
-                comparable(F.col(f"_t_{name}"), kinds[name])
+            differs = differs | ~comparable(_column(name), kinds[name]).eqNullSafe(
+                comparable(_column(f"_t_{name}"), kinds[name])
             )
         if merge.sequence_by:
-            ours, theirs = F.col(merge.sequence_by), F.col(f"_t_{merge.sequence_by}")
+            ours, theirs = _column(merge.sequence_by), _column(f"_t_{merge.sequence_by}")
             differs = differs & (theirs.isNull() | (ours >= theirs))
         change = change.when(differs, "update")
-    named = [F.coalesce(F.col(key), F.col(f"_t_{key}")).alias(key) for key in table.keys]
-    values = [F.col(name) for name in rows.columns if name not in table.keys and name not in generated]
+    named = [F.coalesce(_column(key), _column(f"_t_{key}")).alias(key) for key in table.keys]
+    values = [_column(name) for name in rows.columns if name not in table.keys and name not in generated]
     return both.withColumn(CHANGE, change).where(F.col(CHANGE).isNotNull()).select(*named, *values, CHANGE)
+
+
+def _column(*path: str) -> Column:
+    return F.col(named(path))
+
+
+def _quoted(*path: str) -> str:
+    return named(path)
 
 
 def _counts(read: int, kept: int, metrics: Mapping[str, int]) -> Counts:

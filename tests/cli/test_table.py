@@ -1,3 +1,5 @@
+import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -30,6 +32,16 @@ def planes(lake: Lake) -> Lake:
     return lake
 
 
+@pytest.fixture
+def oslo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let this machine be in Oslo, an hour or two ahead of UTC."""
+    monkeypatch.setenv("TZ", "Europe/Oslo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
 def _said(lake: Lake, table: str, *arguments: str) -> Said:
     return lakegate(ROOT, "table", table, *arguments, "--set", f"lake.root={lake.root}")
 
@@ -57,6 +69,27 @@ def test_both_times_of_a_key_are_drawn(planes: Lake, tmp_path: Path) -> None:
         "2014-01-22 11:00:00   55           50",
     ]
     assert len(list(ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}g"))) == 4
+
+
+def test_a_picture_says_what_was_believed_and_not_where_it_was_read(planes: Lake) -> None:
+    path = planes.path(PLANES.name)
+    planes.spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS (_source_file STRING, _ingested_at TIMESTAMP)")
+    Independent(path).update({"_source_file": "CAST(seats AS STRING) || '.csv'", "_ingested_at": "system_from"})
+    said = _said(planes, "silver.planes", "--key", "tail=N1", "--timeline")
+    assert said.out.splitlines()[1:] == [
+        "2014-01-10 09:00:00   55           55",
+        "2014-01-22 11:00:00   55           50",
+    ]
+
+
+def test_times_are_utc_whatever_the_zone_of_the_machine(planes: Lake, oslo: None) -> None:
+    printed = _said(planes, "silver.planes", "--as-of-system", "2014-01-10T09:00:00", "--key", "tail=N1").out
+    assert "2014-01-10 09:00:00" in printed
+    assert "2014-01-22 11:00:00" in printed
+    drawn = _said(planes, "silver.planes", "--key", "tail=N1", "--timeline").out
+    assert [line[:19] for line in drawn.splitlines()[1:]] == ["2014-01-10 09:00:00", "2014-01-22 11:00:00"]
+    compared = lakegate(ROOT, "diff", "silver.planes", "--from", "0", "--set", f"lake.root={planes.root}").out
+    assert "2014-01-10 09:00:00" in compared
 
 
 def test_other_engines_see_what_is_believed_now_by_a_view(planes: Lake) -> None:

@@ -78,6 +78,19 @@ def test_truncations_come_in_any_order_too(said: Said, truncated: list[int], ran
 
 
 @many
+@given(st.lists(EVENTS, min_size=1, max_size=5), st.booleans())
+def test_what_holds_when_a_snapshot_is_taken_is_what_it_says(snapshots: list[Said], in_order: bool) -> None:
+    rows: list[Given] = []
+    for at, said in zip(range(4, 14, 2), snapshots, strict=False):
+        rows, _ = load(rows, said.items(), in_order, snapshot_at=at)
+        if not said or min(said) <= at:
+            assert days_of(visible(rows)).get(at) == naive(said, []).get(at)
+        if not said:
+            assert max(days_of(visible(rows)), default=0) < at
+        assert load(rows, said.items(), in_order, snapshot_at=at) == (rows, 0)
+
+
+@many
 @given(EVENTS)
 def test_rows_that_come_in_order_need_no_traces(said: Said) -> None:
     rows: list[Given] = []

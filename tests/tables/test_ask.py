@@ -6,7 +6,9 @@ from functools import reduce
 from random import Random
 from typing import Any
 
+import duckdb
 import pytest
+from deltalake import write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -29,6 +31,7 @@ from framework.tables import (
 from framework.tables.commit import Transaction
 from framework.testing import NOON
 from tests.naive import Naive, Said
+from tests.planes import KEPT
 
 
 class City(RowModel):
@@ -56,6 +59,27 @@ class Told(RowModel):
 CITIES = Table("silver.cities", City, keys="id")
 TELL = bitemporal(valid=("valid_from", "valid_to"), operation="does", sequence_by="at")
 HOUR = timedelta(hours=1)
+
+
+def test_where_and_when_a_belief_was_read_is_no_change_of_it(lake: Lake) -> None:
+    at = [f"TIMESTAMPTZ '{day}'" for day in ("2024-01-01", "2024-01-02", "2024-01-03", "9999-12-31")]
+    rows = duckdb.sql(
+        "FROM (VALUES " + ", ".join(
+            f"({id}::BIGINT, '{name}', DATE '2020-01-01', DATE '9999-12-31', {at[since]}, {at[until]}, '{file}')"
+            for id, name, since, until, file in (
+                (1, "oslo", 0, 1, "a.csv"), (1, "bonn", 1, 2, "b.csv"), (1, "oslo", 2, 3, "c.csv"),
+                (2, "rome", 0, 2, "a.csv"), (2, "bari", 2, 3, "c.csv"), (3, "lund", 2, 3, "c.csv"),
+            )
+        ) + ") t(id, name, valid_from, valid_to, system_from, system_to, _source_file)"
+    )  # fmt: skip
+    assert rows
+    write_deltalake(lake.path(CITIES.name), rows)
+    lake.spark.sql(f"ALTER TABLE delta.`{lake.path(CITIES.name)}` SET TBLPROPERTIES ({KEPT})")
+    found = belief_changes(lake, CITIES, datetime(2024, 1, 1, 12)).select("id", "before", "after").orderBy("id")
+    assert [(id, before and tuple(before), tuple(after)) for id, before, after in found.collect()] == [
+        (2, ("rome", "a.csv"), ("bari", "c.csv")),
+        (3, None, ("lund", "c.csv")),
+    ]
 
 
 def day(number: int) -> date:

@@ -166,11 +166,26 @@ def test_a_table_that_is_not_there_is_not_maintained(lake: Lake) -> None:
         ({"small_files": 1}, "small_files is 2 at least"),
         ({"recovery_days": 40}, "say log_days=40"),
         ({"recovery_days": -1}, "recovery_days is 1 at least"),
+        ({"recovery_days": 0}, "recovery_days is 1 at least"),
+        ({"log_days": 0}, "log_days is 1 at least"),
+        ({"zorder_by": "euros", "statistics": "id"}, "zorder_by names 'euros', .* Add it to statistics"),
     ],
 )
 def test_what_contradicts_itself_is_refused_when_it_is_declared(declared: dict[str, Any], reason: str) -> None:
     with pytest.raises(DeclarationError, match=reason):
         maintain(SALES, **declared)
+
+
+@pytest.mark.parametrize(
+    ("declared", "reason"),
+    [
+        ({"statistics": "month"}, "clustered by 'id', .* Add it to statistics"),
+        ({"zorder_by": "euros"}, "clustered by id, .* Leave zorder_by out"),
+    ],
+)
+def test_what_contradicts_a_table_s_clustering_is_refused(declared: dict[str, Any], reason: str) -> None:
+    with pytest.raises(DeclarationError, match=reason):
+        maintain(Table("silver.clustered", Sale, cluster_by="id"), **declared)
 
 
 def test_a_property_that_the_table_declares_otherwise_is_refused() -> None:

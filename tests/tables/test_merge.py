@@ -288,3 +288,15 @@ def test_up_to_a_thousand_partitions_are_named_and_more_are_a_range() -> None:
     assert among("p", StringType(), many, Row(low="a'", high="b", null=True)) == (
         "(t.`p` BETWEEN 'a\\'' AND 'b' OR t.`p` IS NULL)"
     )
+
+
+@pytest.mark.parametrize("write", [upsert(), upsert(sequence_by="at.seq"), sync()], ids=["upsert", "latest", "sync"])
+def test_a_column_may_have_a_dot_in_its_name(lake: Lake, write: Write) -> None:
+    table, columns = Table("silver.dotted", keys="of.id"), "`of.id` bigint, `a.b` string, `at.seq` bigint"
+    for number, rows in enumerate(([(1, "oslo", 1), (2, "rome", 1)], [(1, "oslo", 1), (2, "bari", 2)]), 1):
+        loaded = load(lake, table, write, lake.spark.createDataFrame(rows, columns), batch(number))
+    assert loaded.counts == Counts(read=2, updated=1, unchanged=1)
+    assert sorted(map(tuple, lake.spark.read.format("delta").load(lake.path(table.name)).collect())) == [
+        (1, "oslo", 1),
+        (2, "bari", 2),
+    ]

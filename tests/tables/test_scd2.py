@@ -31,6 +31,7 @@ from framework.tables import (
     apply_changes,
     as_of,
     belief_changes,
+    generated,
     history_of,
     load,
     scd2,
@@ -48,6 +49,12 @@ class Customer(RowModel):
     note: str | None
     valid_from: date
     valid_to: date
+
+
+class Yearly(Customer):
+    """A customer with the year in which a version begins."""
+
+    year: int = generated("year(valid_from)")
 
 
 class Update(RowModel):
@@ -275,6 +282,52 @@ def test_the_cases_that_others_test(lake: Lake, rows: Callable[..., Any]) -> Non
     assert version_of(lake, CUSTOMERS) == 4
 
 
+SNAPSHOT = scd2(valid_by="updated_at", track=["city"], absent="delete")
+
+
+def snapshot(lake: Lake, frame: DataFrame, number: int, today: int) -> Counts:
+    """Load a full snapshot on a day of January."""
+    clock = lambda: datetime(2024, 1, today, 12, tzinfo=UTC)  # noqa: E731
+    return load(lake, CUSTOMERS, SNAPSHOT, frame.drop("op"), Transaction("all", Position(0, number), {}, clock)).counts
+
+
+def test_a_key_that_a_snapshot_has_again_begins_again(lake: Lake, rows: Callable[..., Any]) -> None:
+    whole, lacking = updates(rows, (1, "oslo", 5), (2, "rome", 5)), updates(rows, (2, "rome", 5))
+    snapshot(lake, whole, 1, 8)
+    snapshot(lake, lacking, 2, 10)
+    assert history(lake) == [(1, "oslo", 5, 10), (2, "rome", 5, 0)]
+    assert snapshot(lake, whole, 3, 12) == Counts(read=2, updated=1, unchanged=1, written=1)
+    again = [(1, "oslo", 12, 0), (1, "oslo", 5, 10), (2, "rome", 5, 0)]
+    assert history(lake) == again
+    assert snapshot(lake, whole, 4, 14) == Counts(read=2, unchanged=2)
+    assert (rows_of(lake, CUSTOMERS, "count(*)"), history(lake)) == ([(3,)], again)
+    # Changed before it was seen to be back; and once after.
+    snapshot(lake, updates(rows, (1, "bonn", 11), (2, "rome", 5)), 5, 16)
+    assert [row for row in history(lake) if row[0] == 1 and row[-1] == 0] == [(1, "bonn", 16, 0)]
+    snapshot(lake, updates(rows, (2, "rome", 5)), 6, 18)
+    snapshot(lake, updates(rows, (1, "bonn", 19), (2, "rome", 5)), 7, 20)
+    assert [row for row in history(lake) if row[0] == 1 and row[-1] == 0] == [(1, "bonn", 19, 0)]
+
+
+def test_a_version_that_begins_later_and_is_not_in_a_snapshot_is_withdrawn(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    load(
+        lake,
+        CUSTOMERS,
+        WRITE,
+        updates(rows, (1, "oslo", 25), (2, "rome", 5), (2, "bari", 25), (3, "lima", 5)),
+        batch(1),
+    )
+    other = updates(rows, (3, "lima", 5))
+    snapshot(lake, other, 1, 20)
+    assert history(lake) == [(2, "rome", 5, 20), (3, "lima", 5, 0)]
+    there = rows_of(lake, CUSTOMERS)
+    assert snapshot(lake, other, 2, 21) == Counts(read=1, unchanged=1)
+    assert rows_of(lake, CUSTOMERS) == there
+    assert actions(lake, CUSTOMERS, "add") == []
+
+
 def test_a_feed_is_applied_in_any_order_and_what_it_is_to_ignore_is(lake: Lake, rows: Callable[..., Any]) -> None:
     feed = [(1, None, 7, "d"), (1, "rome", 4, "u"), (2, "bari", 4, "r"), (1, "oslo", 1, "c"), (1, "rome", 4, "u")]
     loaded = load(lake, CUSTOMERS, FEED, updates(rows, *feed), batch(1))
@@ -335,6 +388,13 @@ def test_another_s_commit_before_the_merge_and_during_it_is_taken_into_account(
         (Table("silver.x", Customer), WRITE, "declares no keys"),
         (Table("silver.x", Update, keys="id"), WRITE, "no column 'valid_from'"),
         (Table("silver.x", Customer, keys="id"), scd2(valid_by="at", track=["town"]), "no column 'town'"),
+        (Table("silver.x", Customer, keys="id"), scd2(valid_by="at", track=["id"]), "track= names 'id', .* a key"),
+        (Table("silver.x", Yearly, keys="id"), scd2(valid_by="at", track=["city", "year"]), "'year', .* is generated"),
+        (
+            Table("silver.x", Customer, keys="id"),
+            scd2(valid_by="at", track=["valid_to"]),
+            "'valid_to', .* of its period",
+        ),
         (Table("silver.x", Customer, keys="id"), scd2(valid_by="note"), "'note' must have the type of 'valid_from'"),
     ],
 )

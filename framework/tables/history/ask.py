@@ -15,6 +15,7 @@ from framework.errors import FrameMismatchError, NoHistoryError
 from framework.tables.compare import comparable
 from framework.tables.history.times import DELETED, FOREVER_AT, SYSTEM, VALID, timestamp
 from framework.tables.lake import Lake
+from framework.tables.prepare import ADDED
 from framework.tables.read import read
 from framework.tables.table import Table
 
@@ -129,8 +130,8 @@ def belief_changes(
         bonn  [3, 5)   [11:00, ∞)
         oslo  [5, ∞)   [11:00, ∞)
 
-    One row for each key and period, with the values `before` and `after` as structs; NULL is nothing believed. By
-    default `until` is now.
+    One row for each key and period, with the values `before` and `after` as structs; NULL is nothing believed. Where
+    and when a row was read, which sources of files add, is no part of what it says. By default `until` is now.
     """
     of = periods(lake, table)
     keys, (start, end), (told, ended) = list(table.keys), of.valid, of.bitemporal
@@ -155,8 +156,12 @@ def belief_changes(
     found = pieces.select(
         *keys, at.alias(start), to.alias(end), _then("_was", at).alias("before"), _then("_now", at).alias("after")
     )
-    kind = found.schema["before"].dataType
-    return found.where(~comparable(F.col("before"), kind).eqNullSafe(comparable(F.col("after"), kind)))
+    before, after = F.col("before"), F.col("after")
+    same = before.isNull() == after.isNull()
+    for name in (name for name in payload if name not in ADDED):
+        was_said, said = (comparable(side[name], rows.schema[name].dataType) for side in (before, after))
+        same = same & was_said.eqNullSafe(said)
+    return found.where(~same)
 
 
 def sequenced_join(left: DataFrame, right: DataFrame, *, on: Sequence[str], over: Sequence[Period]) -> DataFrame:

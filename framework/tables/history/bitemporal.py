@@ -130,9 +130,10 @@ def bitemporal(
 
     Each row puts its values into its period, or what the column `operation` says: `put`, `update` (only where something
     is believed; gaps stay gaps) or `delete`. An update sets the columns that the array `sets` names, or all if that is
-    NULL. Of rows of one key that say different things of one time the one with the greatest `sequence_by` wins; of one
-    sequence they are refused (ContradictionError). What is believed already is not written again. With `coalesce` a new
-    row becomes one with neighbours of equal values.
+    NULL. Of rows of one key and batch that say different things of one time the one with the greatest `sequence_by`
+    wins; of one sequence they are refused (ContradictionError). A batch that arrives later counts as later, whatever
+    its sequences. What is believed already is not written again. With `coalesce` a new row becomes one with neighbours
+    of equal values.
     """
     return Bitemporal((valid[0], valid[1]), (system[0], system[1]), operation, sets, sequence_by, coalesce)
 

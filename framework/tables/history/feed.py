@@ -33,8 +33,8 @@ def apply_changes(
         2   lima  read    4
 
     with `delete_when="op = 'delete'"` and `ignore_when="op = 'read'"`. `sequence_by` is when a change was made at its
-    source; two changes of one key and sequence are refused unless they are equal (ContradictionError), and of different
-    batches the one that came last counts.
+    source; two changes of one key and sequence in a batch are refused unless they are equal (ContradictionError), and
+    of different batches the one that came last counts.
 
     Versions are those of `scd2`, with its `track` and `valid`; the sequence is then a date or a time. The latest state
     has its sequence, of any type that has an order, in a column of the table, and another of that type, `deleted`: a

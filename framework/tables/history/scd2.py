@@ -6,7 +6,7 @@ the MERGE's lazy source, so that Delta refuses the commit where another writer h
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
@@ -21,15 +21,15 @@ from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.history.examine import examine
 from framework.tables.history.planned import STEPS, together
 from framework.tables.history.shape import Roles, Shape, feed_differences, require_times
-from framework.tables.history.times import FAR_TIMES, VALID, timestamp
+from framework.tables.history.times import EPOCH, FAR_TIMES, MICROSECOND, VALID
 from framework.tables.history.truncated import Truncations, holds, known_truncations, with_those_of
 from framework.tables.lake import Lake
-from framework.tables.model import schema
+from framework.tables.model import generated_columns, schema
 from framework.tables.prepare import prepared
 from framework.tables.table import Table
 from framework.tables.write import RightFor, Write, computed_once
 from framework.timeline import INSERT
-from framework.versions import DELETE, REPLACE, steps
+from framework.versions import ABSENT, DELETE, REPLACE, steps
 
 Absent = Literal["keep", "delete"]
 
@@ -57,6 +57,15 @@ class Versions:
         """The table must have keys, and a row model with the period and what is tracked."""
         subject = f"{self.verb}() into {table.name!r}"
         fields = require_times(subject, table, self.valid, others=self.track or ())
+        beside = {
+            **dict.fromkeys(generated_columns(table.model) if table.model else (), "is generated from the others"),
+            **dict.fromkeys(table.keys, "is a key"),
+            **dict.fromkeys(self.valid, "is of its period"),
+        }
+        for name in self.track or ():
+            if name in beside:
+                reason = f"track= names {name!r}, which {beside[name]}: no version of a key begins by it"
+                raise DeclarationError(subject, f"{reason}. Name columns that the rows change")
         if self.by in fields and fields[self.by].dataType != fields[self.valid[0]].dataType:
             raise DeclarationError(subject, f"{self.by!r} must have the type of {self.valid[0]!r}")
 
@@ -87,10 +96,10 @@ class Versions:
             shape = _Moments(table, self, source.schema)
             session = derive(lake.spark, {**transaction.confs, **FAR_TIMES})
             target = DeltaTable.forPath(session, lake.path(table.name))
-            gone_at = transaction.clock() if self.absent == "delete" else None
-            if gone_at is not None or found.told:
+            snapshot_at = shape.moment(transaction.clock()) if self.absent == "delete" else None
+            if snapshot_at is not None or found.told:
                 pruning = None  # keys are gone in every partition, so all are looked at
-            _merge(shape, target, _planned(shape, source, target.toDF(), pruning, gone_at, found), pruning)
+            _merge(shape, target, _planned(shape, source, target.toDF(), pruning, snapshot_at, found), pruning)
         return loaded(lake, table.name, transaction, lambda metrics: found.counted(_counts(read, kept, metrics)))
 
 
@@ -115,8 +124,18 @@ def scd2(
     is 9999-12-31. A version begins where one of the columns in `track` differs (by default any but `valid_by`; NULL is
     a value like others); the columns that are not tracked are those of the row that began it. Rows may come late and in
     any order, several of a key in one batch; the same row again writes nothing. Rows for which the SQL condition
-    `delete_when` holds end their key's version; with `absent="delete"` the rows are a full snapshot, and keys that are
-    not among them end now.
+    `delete_when` holds end their key's version.
+
+    With `absent="delete"` the rows are a full snapshot, and what holds from now on is what they have. A key that is not
+    among them ends now, and what was to begin later is withdrawn. One that has ended and is among them again begins
+    again, and where its row is no newer than that end it does so now; likewise one that has now another value than its
+    row, though nothing newer was said.
+
+        table                 rows, all there are   table after, at 9
+        id  city  valid       id  city  updated_at  id  city  valid
+        1   oslo  [1, 7)      1   oslo  1           1   oslo  [1, 7)
+        2   rome  [1, ∞)                            1   oslo  [9, ∞)
+                                                    2   rome  [1, 9)
 
     A row that says again what holds already is kept as a trace, a row without duration (`valid_to = valid_from`): it is
     where a late row before it has to end. `in_order` promises that no row comes late, and keeps no traces.
@@ -151,10 +170,13 @@ class _Moments(Shape):
         start, end = (self.number(F.col(name)) for name in self.versions.valid)
         return self._form(start, end, F.lit(None).cast("string"))
 
-    def gone(self, at: datetime) -> Column:
+    def moment(self, at: datetime) -> int:
+        """A time of the clock as a valid time, as a number."""
+        return (at.astimezone(UTC).date() - EPOCH.date()).days if self.by_date else (at - EPOCH) // MICROSECOND
+
+    def absent(self, at: int) -> Column:
         """That the key of a row of the table is gone from a time on, in the same form."""
-        moment = F.expr(f"DATE'{at:%Y-%m-%d}'" if self.by_date else timestamp(at))
-        return self._form(self.number(moment), F.lit(self.forever), F.lit("delete"))
+        return self._form(F.lit(at), F.lit(self.forever), F.lit(ABSENT))
 
     def _form(self, start: Column, end: Column, operation: Column) -> Column:
         return F.struct(
@@ -168,7 +190,7 @@ class _Moments(Shape):
 
     def comparable(self, row: Column, name: str) -> Column:
         """A value of a row as Spark can compare it; what a row holds that ends its key says nothing."""
-        says = F.coalesce(row["operation"] != "delete", F.lit(True))
+        says = F.coalesce(~row["operation"].isin("delete", ABSENT), F.lit(True))
         return F.when(says, super().comparable(row, name))
 
 
@@ -177,25 +199,32 @@ def _planned(
     rows: DataFrame,
     target: DataFrame,
     pruning: str | None,
-    gone_at: datetime | None,
+    snapshot_at: int | None,
     truncations: Truncations,
 ) -> DataFrame:
     """Return what is to be done, row by row; lazy, so that the MERGE reads the target."""
     keys, write = list(shape.table.keys), shape.versions
     there = target.alias("t").where(pruning) if pruning else target.alias("t")
     told, touched = rows.select(*keys, shape.row.alias("_row")), rows.select(*keys).distinct()
-    if gone_at is not None:
-        is_open = shape.number(F.col(write.valid[1])) == shape.forever
-        absent = there.where(is_open).join(touched, keys, "left_anti")
-        told = told.unionByName(absent.select(*keys, shape.gone(gone_at).alias("_row")))
+    if snapshot_at is not None:
+        start, end = (shape.number(F.col(name)) for name in write.valid)
+        absent = there.where((start < end) & (end > snapshot_at)).join(touched, keys, "left_anti")
+        told = told.unionByName(absent.select(*keys, shape.absent(snapshot_at).alias("_row")))
         touched = touched.unionByName(absent.select(*keys))
     for at in truncations.told:
-        moment, (start, end) = shape.time(F.lit(int(at))), write.valid
-        touched = touched.unionByName(there.where((F.col(start) < moment) & (F.col(end) > moment)).select(*keys))
+        moment, (since, until) = shape.time(F.lit(int(at))), write.valid
+        touched = touched.unionByName(there.where((F.col(since) < moment) & (F.col(until) > moment)).select(*keys))
     known = there.join(touched, keys, "left_semi").select(*keys, shape.there.alias("_row"))
     numbered, cells = together(shape, told.unionByName(known))
     truncated = tuple(map(int, truncations.known))
-    plan = partial(steps, tracked=shape.tracked, forever=shape.forever, in_order=write.in_order, truncated=truncated)
+    plan = partial(
+        steps,
+        tracked=shape.tracked,
+        forever=shape.forever,
+        in_order=write.in_order,
+        truncated=truncated,
+        snapshot_at=snapshot_at,
+    )
     of_each = F.udf(plan, STEPS, useArrow=False)(F.transform("_rows", lambda row: row.dropFields("values")), cells)
     return (
         numbered.withColumn("_steps", of_each)
