@@ -123,9 +123,9 @@ def steps(
         elif (old.end, old.origin) != (row.end, row.origin):
             done.append((REPLACE, row.start, row.end, row.origin, []))
     done += [(DELETE, row.start, row.end, row.origin, []) for row in before.values()]
-    distinct = len({event.at for event in new})
-    idle = distinct - len(news.keys() | ({seen.at} if seen else set())) if done else distinct
-    return [*done, *((IDLE, None, None, None, []) for _ in range(idle))]
+    told = set() if is_absent else {event.at for event in new}
+    idle = told - news.keys() - ({seen.at} if seen else set()) if done else told
+    return [*done, *((IDLE, None, None, None, []) for _ in idle)]
 
 
 def _seen(new: Iterable[Event], all_: Iterable[Event], tracked: Sequence[int], at: Any) -> Event | None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from framework.timeline import Fact
-from framework.versions import Event, versions
+from framework.versions import Event, steps, versions
 from tests.versioned import FOREVER, Given, load, visible
 
 
@@ -31,3 +31,11 @@ def test_from_null_to_a_value_is_a_change() -> None:
     rows = versions([Event(1, (None, 1)), Event(2, ("a", 1)), Event(3, (None, 1))], (0,), FOREVER)
     assert [(row.start, row.end, row.values[0]) for row in rows] == [(1, 2, None), (2, 3, "a"), (3, FOREVER, None)]
     assert rows[0] == Fact(1, 2, (None, 1))
+
+
+def test_a_key_that_a_snapshot_lacks_is_no_row_that_changed_nothing() -> None:
+    # It has ended when the snapshot is taken, and is to begin later.
+    rows = [Given(1, 5, None, ("a", 1)), Given(8, FOREVER, None, ("b", 1))]
+    mixed = [Given(5, None, "absent", (None, 0)), *rows]
+    done = steps(mixed, [[0, 1, 2], [0, 1, 1]], tracked=(0,), forever=FOREVER, in_order=False, snapshot_at=5)
+    assert done == [("delete", 8, FOREVER, 2, [])]

@@ -128,8 +128,8 @@ def scd2(
 
     With `absent="delete"` the rows are a full snapshot, and what holds from now on is what they have. A key that is not
     among them ends now, and what was to begin later is withdrawn. One that has ended and is among them again begins
-    again, and where its row is no newer than that end it does so now; likewise one that has now another value than its
-    row, though nothing newer was said.
+    again, and where its row is no newer than that end it does so now; likewise where the table has other values of it
+    now than its row, which were said of a later time.
 
         table                 rows, all there are   table after, at 9
         id  city  valid       id  city  updated_at  id  city  valid
@@ -176,7 +176,7 @@ class _Moments(Shape):
 
     def absent(self, at: int) -> Column:
         """That the key of a row of the table is gone from a time on, in the same form."""
-        return self._form(F.lit(at), F.lit(self.forever), F.lit(ABSENT))
+        return self._form(F.lit(at).cast("bigint"), F.lit(self.forever), F.lit(ABSENT))
 
     def _form(self, start: Column, end: Column, operation: Column) -> Column:
         return F.struct(
