@@ -187,9 +187,9 @@ def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pru
             ours, theirs = _column(merge.sequence_by), _column(f"_t_{merge.sequence_by}")
             differs = differs & (theirs.isNull() | (ours >= theirs))
         change = change.when(differs, "update")
-    named = [F.coalesce(_column(key), _column(f"_t_{key}")).alias(key) for key in table.keys]
+    keys = [F.coalesce(_column(key), _column(f"_t_{key}")).alias(key) for key in table.keys]
     values = [_column(name) for name in rows.columns if name not in table.keys and name not in generated]
-    return both.withColumn(CHANGE, change).where(F.col(CHANGE).isNotNull()).select(*named, *values, CHANGE)
+    return both.withColumn(CHANGE, change).where(F.col(CHANGE).isNotNull()).select(*keys, *values, CHANGE)
 
 
 def _column(*path: str) -> Column:
