@@ -80,7 +80,7 @@ def draw_table(name: str, environment: str, overrides: Sequence[str], asked: Ask
         raise typer.BadParameter("--timeline draws one key: say --key COLUMN=VALUE, once for each column of the key")
     lake, rows, version = _asked_for(name, environment, overrides, asked)
     of = periods(lake, Table(name))
-    times = (*of.valid, *of.bitemporal)
+    times = (*of.valid, *of.system)
     found, count = _read(name, version, rows, MOST_BELIEFS)
     if count > MOST_BELIEFS:
         raise typer.BadParameter(

@@ -172,23 +172,19 @@ def position_of(lake: Lake, table: str, app_id: str) -> Position | None:
 
 
 def newest_commit(lake: Lake, table: str, wanted: Callable[[Commit], bool]) -> Commit | None:
-    """Return the newest commit that is wanted; None if none in the log is."""
-    for version in range(int(lake.snapshot(table).version()), -1, -1):
-        commit = read_commit(lake, table, version, {})
+    """Return the newest commit that is wanted: the newest are read, back to where the log was cleaned up."""
+    snapshot = lake.snapshot(table)
+    partitioned_by = partition_columns(snapshot)
+    for version in range(int(snapshot.version()), -1, -1):
+        commit = read_commit(lake, table, version, partitioned_by)
         if commit is None or wanted(commit):
             return commit
     return None
 
 
 def find_commit(lake: Lake, table: str, transaction: Transaction) -> Commit | None:
-    """Return the commit of a transaction: the newest commits are read, back to where the log was cleaned up."""
-    snapshot = lake.snapshot(table)
-    partitioned_by = partition_columns(snapshot)
-    for version in range(int(snapshot.version()), -1, -1):
-        commit = read_commit(lake, table, version, partitioned_by)
-        if commit is None or commit.carries(transaction):
-            return commit
-    return None
+    """Return the commit of a transaction, if the log still tells of it."""
+    return newest_commit(lake, table, lambda commit: commit.carries(transaction))
 
 
 def loaded(lake: Lake, table: str, transaction: Transaction, count: Callable[[Mapping[str, int]], Counts]) -> Loaded:

@@ -31,7 +31,7 @@ class Periods:
 
     table: str
     valid_time: Period | None
-    system: Period | None
+    system_time: Period | None
     deleted: str | None = None
 
     @property
@@ -42,11 +42,11 @@ class Periods:
         return self.valid_time
 
     @property
-    def bitemporal(self) -> Period:
+    def system(self) -> Period:
         """The columns of system time. Raises NoHistoryError where the table keeps none."""
-        if self.system is None:
+        if self.system_time is None:
             raise NoHistoryError(self.table, "system")
-        return self.system
+        return self.system_time
 
 
 def periods(lake: Lake, table: Table) -> Periods:
@@ -95,9 +95,9 @@ def sliced(rows: DataFrame, of: Periods, *, valid: date | None = None, system: d
         return rows.where(f"`{of.deleted}` IS NULL")
     start, end = of.valid
     if system is not None:
-        since, until = of.bitemporal
+        since, until = of.system
         rows = rows.where(f"`{since}` <= {timestamp(_instant(system))} AND `{until}` > {timestamp(_instant(system))}")
-    elif of.system:
+    elif of.system_time:
         rows = rows.where(f"`{of.system[1]}` = {FOREVER_AT}")
     if valid is None:
         return rows.where(f"`{start}` < `{end}`")
@@ -134,7 +134,7 @@ def belief_changes(
     and when a row was read, which sources of files add, is no part of what it says. By default `until` is now.
     """
     of = periods(lake, table)
-    keys, (start, end), (told, ended) = list(table.keys), of.valid, of.bitemporal
+    keys, (start, end), (told, ended) = list(table.keys), of.valid, of.system
     rows = read(lake, table, version=version)
     first = timestamp(_instant(since))
     last = timestamp(_instant(until)) if until else FOREVER_AT
@@ -142,7 +142,7 @@ def belief_changes(
     now = f"`{told}` <= {last} AND `{ended}` > {last}" if until else f"`{ended}` = {FOREVER_AT}"
     # What is believed at both times is no change; it is left out before anything is compared.
     rows = rows.where(f"({was}) <> ({now})")
-    payload = [name for name in rows.columns if name not in (*keys, *of.valid, *of.bitemporal)]
+    payload = [name for name in rows.columns if name not in (*keys, *of.valid, *of.system)]
     fact = F.struct(F.col(start).alias("start"), F.col(end).alias("end"), F.struct(*payload).alias("values"))
     sides = rows.groupBy(*keys).agg(
         F.collect_list(F.when(F.expr(was), fact)).alias("_was"), F.collect_list(F.when(F.expr(now), fact)).alias("_now")

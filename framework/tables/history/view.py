@@ -28,8 +28,8 @@ def current_view(of: Periods, columns: Sequence[str], engine: str) -> str:
     if of.deleted:
         kept, conditions = [of.deleted], [f"{name(of.deleted)} IS NULL"]
     else:
-        kept, conditions = [*(of.system or ())], [f"{name(of.valid[0])} < {name(of.valid[1])}"]
-        if of.system:
+        kept, conditions = [*(of.system_time or ())], [f"{name(of.valid[0])} < {name(of.valid[1])}"]
+        if of.system_time:
             conditions.append(f"{name(of.system[1])} > {LATE}")
     shown = ",\n    ".join(name(column) for column in columns if column not in kept)
     where = "\n  AND ".join(conditions)
