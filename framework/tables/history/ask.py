@@ -116,7 +116,7 @@ def history_of(lake: Lake, table: Table, key: Any, *, version: int | None = None
     if set(named) != set(table.keys):
         raise FrameMismatchError(f"history_of({table.name!r})", [f"its keys are {', '.join(table.keys)}"], list(named))
     wanted = reduce(and_, (F.col(name) == F.lit(value) for name, value in named.items()))
-    return read(lake, table, version=version).where(wanted).orderBy(*(of.system or ())[:1], of.valid[0])
+    return read(lake, table, version=version).where(wanted).orderBy(*(of.system_time or ())[:1], of.valid[0])
 
 
 def belief_changes(
