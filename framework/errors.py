@@ -574,6 +574,17 @@ class TableMismatchError(TableError, ValueError):
         )
 
 
+class ForeignFilesError(TableError, FileExistsError):
+    """Delta makes no table in a folder that holds something else; nothing was written."""
+
+    def __init__(self, table: str, path: str) -> None:
+        self.table, self.path = table, path
+        super().__init__(
+            f"Table {table!r} cannot be made: {path} is no Delta table, and holds files. Delta makes none beside them. "
+            "Move them away, or give the table another name."
+        )
+
+
 class MigrationRefusedError(TableError, ValueError):
     """A table cannot be made what it is declared to be, or not by what was asked for; nothing was altered."""
 

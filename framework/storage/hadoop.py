@@ -46,10 +46,12 @@ class HadoopStorage:
         system.delete(there, False)
 
     def delete_begun(self, folder: str) -> None:
-        """Remove a folder, which the file system refuses where anything is in it."""
+        """Remove the folders from the innermost, which the file system refuses where anything is in one."""
         system, there = self._at(folder)
         for found in system.listStatus(there) if system.exists(there) else []:
-            if found.getPath().getName().startswith("."):
+            if found.isDirectory():
+                self.delete_begun(found.getPath().toString())
+            elif found.getPath().getName().startswith("."):
                 system.delete(found.getPath(), False)
         with suppress(Py4JJavaError):
             system.delete(there, False)

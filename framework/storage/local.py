@@ -54,12 +54,12 @@ class LocalStorage:
         Path(plain(path)).unlink(missing_ok=True)
 
     def delete_begun(self, folder: str) -> None:
-        """Remove a folder, which the system refuses where anything is in it."""
-        there = Path(plain(folder))
-        for draft in there.glob(".*"):
-            draft.unlink(missing_ok=True)
-        with suppress(OSError):
-            there.rmdir()
+        """Remove the folders from the innermost, which the system refuses where anything is in one."""
+        for there, _, names in os.walk(plain(folder), topdown=False):
+            for draft in (Path(there, name) for name in names if name.startswith(".")):
+                draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                os.rmdir(there)
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder."""

@@ -11,6 +11,7 @@ from framework.storage.pattern import hidden, literal_part, matches
 Answer = TypeVar("Answer")
 ABSENT = ("404", "NoSuchKey", "NotFound")
 REFUSED = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
+MARKERS = ("/", "_$folder$")
 TRIES = 10
 
 
@@ -48,9 +49,11 @@ class S3Storage:
         self._asked(path, lambda at: self._client.delete_object(**at))
 
     def delete_begun(self, folder: str) -> None:
-        """Remove what stands for a folder: with S3A a key that ends in a slash, with EMRFS one in `_$folder$`."""
-        for marker in (f"{folder.rstrip('/')}/", f"{folder.rstrip('/')}_$folder$"):
-            self.delete(marker)
+        """Remove what stands for folders: with S3A keys that end in a slash, with EMRFS ones in `_$folder$`."""
+        bucket, key = _place(folder.rstrip("/"))
+        listed = [f"{key}{MARKERS[1]}", *(each["Key"] for each in self._listed(folder, bucket, f"{key}/"))]
+        for marker in (each for each in listed if each.endswith(MARKERS)):
+            self.delete(f"s3://{bucket}/{marker}")
 
     def names(self, folder: str) -> list[str]:
         """Return the last part of each key directly below a prefix."""

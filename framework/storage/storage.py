@@ -30,9 +30,9 @@ class Storage(Protocol):
         """Remove a file that may be there."""
 
     def delete_begun(self, folder: str) -> None:
-        """Remove a folder in which nothing was finished: it is empty, or has drafts, whose names begin with a dot.
+        """Remove a folder in which nothing was finished: it has drafts, whose names begin with a dot, and such folders.
 
-        One that holds anything else stays as it is, but for its drafts; so what another writer has finished does.
+        One that holds anything else stays, without its drafts; so what another writer has finished does.
         """
 
     def names(self, folder: str) -> list[str]:

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
 from framework import fault
-from framework.errors import FrameMismatchError, TableMismatchError
+from framework.errors import ForeignFilesError, FrameMismatchError, TableMismatchError
 from framework.tables.alter import CONSTRAINT, alter, delta_version, found_layout, schema_of
 from framework.tables.difference import Asked, Difference, difference
 from framework.tables.lake import Lake, is_made
@@ -20,6 +20,8 @@ from framework.tables.table import Table
 
 SOURCE_FILE, INGESTED_AT = "_source_file", "_ingested_at"
 ADDED = (SOURCE_FILE, INGESTED_AT)
+# What Delta says once it has taken a folder that holds something else for the table, and made none.
+NOT_MADE = ("DELTA_TABLE_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE")
 MALFORMED = (
     "_malformed"  # a source's text of a record that is not of its row model; never reaches a table of the user's
 )
@@ -66,7 +68,8 @@ def prepared(lake: Lake, table: Table, rows: DataFrame, notes: Mapping[str, Any]
     """Make the table ready for these rows, and return them without the added columns that it does not keep.
 
     It is created if it is not there, registered, and altered as far as its declaration allows, in commits that
-    carry the `notes`. Raises TableMismatchError or FrameMismatchError where it would have to be altered further.
+    carry the `notes`. Raises TableMismatchError or FrameMismatchError where it would have to be altered further, and
+    ForeignFilesError where its folder is somebody else's.
     """
     frame, snapshot = rows.schema, lake.snapshot(table.name)
     if not is_made(snapshot):
@@ -142,7 +145,12 @@ def _create(lake: Lake, table: Table, columns: StructType) -> None:
     checks = {f"{CONSTRAINT}{name}": condition for name, condition in declared_checks(table).items()}
     for name, value in {**table.properties, **checks}.items():
         builder = builder.property(name, value)
-    builder.execute()
+    try:
+        builder.execute()
+    except Exception as error:
+        if any(refused in str(error) for refused in NOT_MADE):
+            raise ForeignFilesError(table.name, lake.path(table.name)) from None
+        raise
 
 
 def _register(lake: Lake, table: Table) -> None:

@@ -132,7 +132,7 @@ def test_an_object_is_read_replaced_and_deleted(bucket: Bucket, s3: S3Storage) -
 
 
 def test_what_stands_for_a_folder_goes_and_what_is_in_it_stays(bucket: Bucket, s3: S3Storage) -> None:
-    for key in ("_log/", "_log_$folder$", "_log/0.json", "_logs/"):
+    for key in ("_log/", "_log_$folder$", "_log/0.json", "_log/within/", "_log/within_$folder$", "_logs/"):
         bucket.put(f"begun/{key}")
     s3.delete_begun(f"s3://{bucket.name}/begun/_log")
     assert bucket.keys("begun/") == ["begun/_log/0.json", "begun/_logs/"]

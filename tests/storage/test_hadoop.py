@@ -59,10 +59,11 @@ def test_a_write_that_fails_names_where(hadoop: HadoopStorage, tmp_path: Path) -
 def test_a_folder_in_which_nothing_was_finished_goes_and_another_stays(hadoop: HadoopStorage, tmp_path: Path) -> None:
     begun, done = tmp_path / "begun", tmp_path / "done"
     for folder in (begun, done):
-        folder.mkdir()
+        (folder / "within").mkdir(parents=True)
         (folder / ".1.json.tmp").write_text("draft")
-    (done / "0.json").write_text("finished")
+    (done / "within" / "0.json").write_text("finished")
     for folder in (begun, done, tmp_path / "nowhere"):
         hadoop.delete_begun(f"file:{folder}")
     assert not begun.exists()
-    assert (done / "0.json").read_text() == "finished"
+    assert [path.name for path in done.iterdir()] == ["within"]
+    assert (done / "within" / "0.json").read_text() == "finished"

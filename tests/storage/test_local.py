@@ -129,16 +129,17 @@ def test_a_write_that_fails_leaves_nothing(disk: Storage, tmp_path: Path, write:
 
 
 def test_a_folder_in_which_nothing_was_finished_goes_and_another_stays(disk: Storage, tmp_path: Path) -> None:
-    empty, begun, done = tmp_path / "empty", tmp_path / "begun", tmp_path / "done"
-    for folder in (empty, begun, done):
-        folder.mkdir()
-    for draft in (begun / ".1.json", begun / ".1.json.crc", done / ".2.json"):
+    empty, begun, done, deep = (tmp_path / name for name in ("empty", "begun", "done", "deep"))
+    for folder in (empty, begun / "within", done, deep / "within"):
+        folder.mkdir(parents=True)
+    for draft in (begun / ".1.json", begun / ".1.json.crc", begun / "within" / ".3.json", done / ".2.json"):
         draft.write_text("draft")
-    (done / "1.json").write_text("finished")
-    for folder in (empty, begun, done, tmp_path / "nowhere"):
+    for finished in (done / "1.json", deep / "within" / "1.json"):
+        finished.write_text("finished")
+    for folder in (empty, begun, done, deep, tmp_path / "nowhere"):
         disk.delete_begun(str(folder))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["done"]
-    assert [path.name for path in done.iterdir()] == ["1.json"]
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["deep", "deep/within", "deep/within/1.json", "done", "done/1.json"]
 
 
 def test_what_is_no_text_is_a_storage_error(disk: Storage, tmp_path: Path) -> None:

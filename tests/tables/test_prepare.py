@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import Field, create_model
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructType, TimestampType
 
-from framework.errors import FrameMismatchError, TableMismatchError
+from framework.errors import ForeignFilesError, FrameMismatchError, TableMismatchError
 from framework.tables import Lake, RowModel, Table, generated
 from framework.tables.prepare import prepared, require_as_declared, require_frame
 from tests.delta import given, rows_of, version_of
@@ -104,6 +105,27 @@ def test_a_table_is_made_where_the_root_names_no_host(lake: Lake, rows: Any) -> 
     there = replace(lake, root=f"file://{lake.root}")
     prepared(there, PLAIN, rows(Plain, {"id": 1}))
     assert DeltaTable(lake.path(PLAIN.name)).version() == 0
+
+
+@pytest.mark.parametrize(
+    "left", [".00000000000000000000.json.f7.tmp", "_staged_commits/", "_staged_commits/.0.json.tmp"]
+)
+def test_a_table_is_made_where_a_process_was_killed_before_the_first_commit(lake: Lake, rows: Any, left: str) -> None:
+    there = Path(lake.path(PLAIN.name), "_delta_log", left)
+    there.parent.mkdir(parents=True)
+    there.mkdir() if left.endswith("/") else there.write_text("half a li")
+    prepared(lake, PLAIN, rows(Plain, {"id": 1}))
+    assert DeltaTable(lake.path(PLAIN.name)).version() == 0
+
+
+@pytest.mark.parametrize("file", ["name=Oslo/part-0.parquet", "notes.txt", "_delta_log/00000000000000000000.crc"])
+def test_no_table_is_made_in_a_folder_of_somebody_else(lake: Lake, rows: Any, file: str) -> None:
+    there = Path(lake.path(PLAIN.name), file)
+    there.parent.mkdir(parents=True)
+    there.write_text("theirs")
+    with pytest.raises(ForeignFilesError, match="silver/plain is no Delta table, and holds files"):
+        prepared(lake, PLAIN, rows(Plain, {"id": 1}))
+    assert [path for path in Path(lake.path(PLAIN.name)).rglob("*") if path.is_file()] == [there]
 
 
 def test_a_table_keeps_the_added_columns_only_if_it_was_made_with_them(lake: Lake, rows: Callable[..., Any]) -> None:
