@@ -20,7 +20,7 @@ COMMITS = 10
 def print_about(lake: "Lake", name: str) -> None:
     """Print what a table is. Raises TableNotFoundError."""
     from framework.tables.alter import clustering
-    from framework.tables.lake import partition_columns
+    from framework.tables.lake import partition_columns, properties_of
     from framework.tables.maintain import size_of
 
     size, snapshot = size_of(lake, name), lake.snapshot(name)
@@ -36,8 +36,7 @@ def print_about(lake: "Lake", name: str) -> None:
         for each in json.loads(metadata.schemaString())["fields"]
     ]
     _print("Columns", ("column", "type", "", "comment"), schema)
-    properties = str(snapshot.getProperties().mkString("\n")).split("\n")
-    _print("Properties", ("property", "value"), [each.split(" -> ", 1) for each in properties if each])
+    _print("Properties", ("property", "value"), list(properties_of(snapshot).items()))
     _print("History", ("version", "made at (UTC)", "operation", "by"), _history(lake, name, size.version))
     _print("Bookmarks", ("job/load", "batch"), _bookmarks(snapshot))
     _print("Held", ("version", "by"), _held(lake, name))

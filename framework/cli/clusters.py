@@ -69,8 +69,7 @@ def create_cluster(
     for each in cluster.clusters(emr):
         if each.name == settings.emr.cluster.name:
             typer.echo(f"{each.id} is active under the same name, and costs: of two, `submit` wants emr.cluster_id.")
-    if not yes:
-        confirm(f"Make the cluster {settings.emr.cluster.name!r}?")
+    confirm(f"Make the cluster {settings.emr.cluster.name!r}?", yes=yes)
     since = cluster.since(clock(), again=creation is not None)
     found = cluster.made(emr, request["Name"], token, since) if creation else None
     if found:
@@ -155,8 +154,7 @@ def terminate_cluster(
     settings = _settings(environment, overrides)
     emr = client("emr", settings)
     cluster = identify(emr, settings.emr, which)
-    if not yes:
-        confirm(f"End {cluster}, what runs on it, and its HDFS?")
+    confirm(f"End {cluster}, what runs on it, and its HDFS?", yes=yes)
     ended = terminate(emr, cluster, unprotect=unprotect)
     typer.echo(f"{cluster} is terminating." if ended else f"{cluster} has ended already.")
 

@@ -31,11 +31,7 @@ def erase_key(
         typer.echo(f"{where.table}: {rows:,} rows{_in_text(where)}")
     for table in planned.others:
         typer.echo(f"{table}: not looked at. It has such columns; if they mean this, declare Table(..., subject=...)")
-    if dry_run:
-        typer.echo("Nothing was changed (--dry-run).")
-        return
-    if not yes:
-        confirm("Erase for good, and leave out what is loaded again?")
+    confirm("Erase for good, and leave out what is loaded again?", yes=yes, dry_run=dry_run)
     now = clock()
     for done in erase_person(lake, settings, jobs, planned, clock=clock):
         does = "rows changed" if done.where.instead else "rows removed"

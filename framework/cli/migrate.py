@@ -42,8 +42,7 @@ def migrate_table(
     asked = Asked(named, tuple(drops))
     if dry_run:
         _print(name, [change.does for change in plan_migration(lake, table, asked)])
-        typer.echo("Nothing was changed (--dry-run).")
-        return
+        confirm("Alter it?", dry_run=True)
     # No run of the job meanwhile; one of another job that loads the table is retried, or refused, by its declaration.
     with at_work(job, lake, settings, None, clock=clock) as work, work.guard(name):
         finish_rollback(work)
@@ -51,8 +50,7 @@ def migrate_table(
         _print(name, [change.does for change in changes])
         if not changes:
             return
-        if not yes:
-            confirm("Alter it?")
+        confirm("Alter it?", yes=yes)
         migrate(lake, table, asked, {"job": job.name, "migration": f"{name} {clock():%Y-%m-%dT%H:%M:%SZ}"})
     typer.echo(f"{name} is as declared, version {int(lake.snapshot(name).version())}.")
 

@@ -24,8 +24,16 @@ def moment(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def confirm(question: str) -> None:
-    """Ask, and end the command unless the answer is yes. Raises UnansweredError where nobody can answer."""
+def confirm(question: str, *, yes: bool = False, dry_run: bool = False) -> None:
+    """Ask, unless it was answered before, and end the command where the answer is no, or nothing is to be changed.
+
+    Raises UnansweredError where nobody can answer.
+    """
+    if dry_run:
+        typer.echo("Nothing was changed (--dry-run).")
+        raise typer.Exit
+    if yes:
+        return
     try:
         typer.confirm(question, abort=True)
     except typer.Abort as refused:

@@ -24,10 +24,6 @@ def roll_back(name: str, to: str, environment: str, overrides: Sequence[str], *,
         typer.echo(f"{name} goes back to run {intent.run_id} (batch {intent.kept}); the batches after it run again:")
         for step in steps:
             typer.echo(f"  {step}")
-        if dry_run:
-            typer.echo("Nothing was changed (--dry-run).")
-            return
-        if not yes:
-            confirm("Go back?")
+        confirm("Go back?", yes=yes, dry_run=dry_run)
         rollback(work, intent)
     typer.echo(f"{name} is where run {intent.run_id} left it. `lakegate run {name}` goes on from there.")

@@ -24,6 +24,7 @@ from framework.state.erased import Erasure, put_down, record_erasure, salt
 from framework.state.holds import holds
 from framework.state.run_log import run_log
 from framework.tables import Lake, Table
+from framework.tables.alter import schema_of
 from framework.tables.erase import Where, count, erase, gone_from
 from framework.tables.maintain import Maintain
 from framework.tables.model import schema
@@ -39,6 +40,7 @@ APPEND_ONLY = "delta.appendOnly"
 class Planned:
     """Who is to be erased, and from where, with how many rows; `others` have such columns, and do not say what of."""
 
+    table: str
     person: Person
     rows: Mapping[Where, int]
     others: tuple[str, ...]
@@ -68,16 +70,11 @@ def plan_erasure(lake: Lake, jobs: Sequence[Job], table: str, key: Mapping[str, 
         raise ErasureRefusedError(table, ["it does not say whom its rows are about: declare Table(..., subject=...)"])
     if set(key) != set(subject):
         raise ErasureRefusedError(table, [f"its rows are about {' and '.join(subject)}: say --key for each of these"])
-    there = {
-        name: set(lake.spark.read.format("delta").load(lake.path(name)).columns) for name in known if lake.exists(name)
-    }
-    concerned = [name for name in there if tuple(sorted(known[name].subject)) == subject]
-    if reasons := list(_against(lake, there, concerned, subject)):
-        raise ErasureRefusedError(table, reasons)
+    places = _places(lake, jobs, table, subject)
     person = _person(lake, known[table], {name: key[name] for name in subject})
-    places = [*map(Where, concerned), *(where for job in jobs for where in _words(job) if lake.exists(where.table))]
-    others = (name for name in there if not known[name].subject and {*subject} <= there[name])
-    return Planned(person, {where: count(lake, where, person) for where in places}, tuple(others))
+    others = (each for each in known if not known[each].subject and lake.exists(each))
+    others = (each for each in others if {*subject} <= {*_columns(lake, each)})
+    return Planned(table, person, {where: count(lake, where, person) for where in places}, tuple(others))
 
 
 def erase_person(
@@ -88,7 +85,11 @@ def erase_person(
     *,
     clock: Callable[[], datetime],
 ) -> list[Erased]:
-    """Erase a person as planned; raises LeaseHeldError where a job that loads one of the tables is running."""
+    """Erase a person as planned, and from what has been made since.
+
+    Raises LeaseHeldError where a job that loads one of the tables is running, and ErasureRefusedError where a table
+    does not let it; then nothing has been changed.
+    """
     asked_at, person = clock(), planned.person
     loading = sorted((job for job in jobs if _is_about(job, person)), key=lambda job: job.name)
     retired = {node.name: node.does.retired for job in jobs for node in job.nodes if isinstance(node.does, Maintain)}
@@ -96,15 +97,16 @@ def erase_person(
         works = [leases.enter_context(at_work(job, lake, settings, None, clock=clock)) for job in loading]
         for work in works:
             finish_rollback(work)  # which could bring rows back
+        places = _places(lake, jobs, planned.table, person.subject)
         put_down(lake, person, asked_at)
         rows = dict[Where, int]()
-        for where in planned.rows:
+        for where in places:
             with works[0].guard(where.table):
                 rows[where] = erase(lake, where, person)
         for job in jobs:
             _forget_reasons(lake, job.name, person)
         done = []
-        for where in planned.rows:
+        for where in places:
             with works[0].guard(where.table):
                 held = _vacuumed(lake, where.table, person, retired.get(where.table, ()))
             files_from, log_from = gone_from(lake, where.table, person) or (None, None)
@@ -117,22 +119,31 @@ def _is_about(job: Job, person: Person) -> bool:
     return any(tuple(sorted(table.subject)) == person.subject for table in job.tables)
 
 
-def _against(
-    lake: Lake, there: Mapping[str, set[str]], concerned: Sequence[str], subject: Sequence[str]
-) -> Iterator[str]:
-    for name in concerned:
-        if missing := sorted({*subject} - there[name]):
-            yield f"{name} has no {' and '.join(missing)} yet: run its job, or `lakegate migrate {name}`, first"
-        found = lake.snapshot(name).getProperties()
-        if found.contains(APPEND_ONLY) and found.apply(APPEND_ONLY) == "true":
-            yield f"{name} is append-only: set {APPEND_ONLY} to false in its properties first"
+def _places(lake: Lake, jobs: Sequence[Job], table: str, subject: Sequence[str]) -> list[Where]:
+    """Return where such a person can be now. Raises ErasureRefusedError with every reason against removing one."""
+    about = {each.name: None for job in jobs for each in job.tables if sorted(each.subject) == [*subject]}
+    concerned = [name for name in about if lake.exists(name)]
+    if reasons := [reason for name in concerned for reason in _against(lake, name, subject)]:
+        raise ErasureRefusedError(table, reasons)
+    return [*map(Where, concerned), *(where for job in jobs for where in _words(job) if lake.exists(where.table))]
+
+
+def _against(lake: Lake, name: str, subject: Sequence[str]) -> Iterator[str]:
+    if missing := sorted({*subject} - {*_columns(lake, name)}):
+        yield f"{name} has no {' and '.join(missing)} yet: run its job, or `lakegate migrate {name}`, first"
+    if lake.properties(name).get(APPEND_ONLY) == "true":
+        yield f"{name} is append-only: set {APPEND_ONLY} to false in its properties first"
+
+
+def _columns(lake: Lake, table: str) -> list[str]:
+    return schema_of(lake.snapshot(table)).names
 
 
 def _person(lake: Lake, table: Table, key: Mapping[str, str]) -> Person:
     """Return whom a key names: its values are taken as the columns' types are, so that 017 is 17."""
     if table.model is None and not lake.exists(table.name):
         raise ErasureRefusedError(table.name, ["it is not there yet, and has no row model: run its job first"])
-    columns = schema(table.model) if table.model else lake.spark.read.format("delta").load(lake.path(table.name)).schema
+    columns = schema(table.model) if table.model else schema_of(lake.snapshot(table.name))
     kinds = {name: columns[name].dataType.simpleString() for name in key}
     values = [F.expr(f"try_cast({text(value)} AS {kinds[name]})") for name, value in key.items()]
     salted = salt(lake)
@@ -151,13 +162,14 @@ def _words(job: Job) -> tuple[Where, Where]:
 
 def _forget_reasons(lake: Lake, job: str, person: Person) -> None:
     """Take out of the reasons why batches were withdrawn, those of backfills too, what has the person's words."""
-    for history in (History(lake, job), *(History(lake, each) for each in History(lake, job).backfills.names())):
-        for name in history.withdrawn.names():
-            found = history.withdrawn.load(name)
-            if found and found.reason != SCRUBBED:
-                said = lake.spark.range(1).select(mentions(F.lit(found.reason), [person])).first()
-                if said and said[0]:
-                    history.withdrawn.replace(name, replace(found, reason=SCRUBBED))
+    for withdrawn in (history.withdrawn for history in History(lake, job).with_backfills()):
+        found = {name: each for name in withdrawn.names() if (each := withdrawn.load(name))}
+        reasons = F.array(*(F.lit(each.reason) for each in found.values()))
+        told = lake.spark.range(1).select(F.explode(reasons).alias("reason")).where(mentions(F.col("reason"), [person]))
+        about = {row["reason"] for row in told.collect()} if found else set()
+        for name, each in found.items():
+            if each.reason in about:
+                withdrawn.replace(name, replace(each, reason=SCRUBBED))
 
 
 def _vacuumed(lake: Lake, table: str, person: Person, retired: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from framework.pipeline.guarded import guarded
 from framework.process import this_one
 from framework.tables import Lake
 from framework.tables.commit import commits_since
-from framework.tables.erase import erasures_since
 from framework.tables.restore import can_restore, restore, undone_loads
 
 
@@ -23,8 +22,6 @@ def plan_restore(lake: Lake, table: str, version: int) -> list[str]:
         reasons.append(f"it is at version {newest}: there is nothing to undo")
     if reason := can_restore(lake, table, version):
         reasons.append(reason)
-    if versions := erasures_since(lake, table, version):
-        reasons.append(f"a person was erased from it since (version {versions[-1]}), who would be back")
     if loads := undone_loads(lake, table, version):
         jobs = sorted({load.split("/")[0].split("@")[0] for load in loads})
         how = " or ".join(f"`lakegate rollback {job} --to RUN`" for job in jobs)

@@ -17,7 +17,6 @@ from framework.pipeline.work import Work
 from framework.state import History, Rollback
 from framework.state.history import name
 from framework.tables.commit import ERASURE, MAINTENANCE, SCHEMA_CHANGE, commits_since, same_rows
-from framework.tables.erase import erasures_since
 from framework.tables.history.times import SYSTEM
 from framework.tables.lake import Lake
 from framework.tables.restore import can_restore, fence, restore
@@ -100,10 +99,8 @@ def _against(lake: Lake, job: str, table: str, target: int) -> Iterator[str]:
     """Say what speaks against taking a table back to a version."""
     if reason := can_restore(lake, table, target):
         yield reason
-    if lake.snapshot(table).getProperties().contains(SYSTEM):
+    if SYSTEM in lake.properties(table):
         yield "it keeps what it believed before, and that is not to be unwritten: tell it the opposite instead"
-    if versions := erasures_since(lake, table, target):
-        yield f"a person was erased from it since (version {versions[-1]}), who would be back"
     if others := _others(lake, job, table, target):
         yield f"others have committed to it since: {', '.join(sorted(others))}"
 

@@ -120,8 +120,7 @@ def _feed_columns() -> list[StructField]:
 
 def _require_feed(lake: Lake, table: Table) -> None:
     newest_version(lake, table)
-    properties = lake.snapshot(table.name).getProperties()
-    if not properties.contains(FEED) or properties.apply(FEED) != "true":
+    if lake.properties(table.name).get(FEED) != "true":
         raise ChangesMissingError(table.name, "it keeps no change feed")
 
 

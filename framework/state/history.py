@@ -179,13 +179,17 @@ class History:
         """
         begin = rows[-1].started_at if len(rows) >= LOGGED_AT_MOST else None
         found = list[Attempt]()
-        for history in (self, *(History(self._lake, backfill) for backfill in self.backfills.names())):
+        for history in self.with_backfills():
             ours = [row for row in rows if row.backfill == (None if history is self else history.job)]
             told = {f"{name(row.position)}-{row.attempt}" for row in ours}
             done = {row.position: row.attempt for row in ours if row.outcome == "done"}
             attempts = history.attempts.load_all([each for each in history.attempts.names() if each not in told])
             found += [each for each in attempts if each.number < done.get(each.position, each.number + 1)]
         return [each for each in found if begin is None or each.started_at >= begin]
+
+    def with_backfills(self) -> list["History"]:
+        """Return this history, and those of the job's backfills."""
+        return [self, *(History(self._lake, backfill) for backfill in self.backfills.names())]
 
     def last_two(self) -> list[Publication]:
         """Return what the last two finished batches of the newest epoch left; fewer where there are not two."""

@@ -14,13 +14,12 @@ from pyspark.sql.types import StructType
 from framework.session import derive, lane
 from framework.tables.commit import SCHEMA_CHANGE
 from framework.tables.difference import TABLE, Change
-from framework.tables.lake import Lake, partition_columns
+from framework.tables.lake import BETWEEN, Lake, partition_columns, properties_of
 from framework.tables.layout import Layout
 
 GENERATION = "delta.generationExpression"
 CONSTRAINT = "delta.constraints."
 BY = "by"
-BETWEEN = "\u0001"
 
 
 @cache
@@ -37,8 +36,7 @@ def schema_of(snapshot: Any) -> StructType:
 def found_layout(lake: Lake, snapshot: Any) -> Layout:
     """Return what a table is made of, as of a snapshot."""
     columns = schema_of(snapshot)
-    pairs = str(snapshot.getProperties().mkString(BETWEEN)).split(BETWEEN)
-    properties = {name: value for name, _, value in (pair.partition(" -> ") for pair in pairs) if name}
+    properties = properties_of(snapshot)
     return Layout(
         columns,
         {f.name: str(f.metadata[GENERATION]) for f in columns.fields if GENERATION in f.metadata},
@@ -52,7 +50,7 @@ def found_layout(lake: Lake, snapshot: Any) -> Layout:
 
 def clustering(lake: Lake, snapshot: Any) -> tuple[str, ...]:
     """Return the columns that a snapshot is clustered by."""
-    if not snapshot.getProperties().contains("delta.feature.clustering"):
+    if "delta.feature.clustering" not in properties_of(snapshot):
         return ()
     name = "org.apache.spark.sql.delta.skipping.clustering.ClusteringColumnInfo$"
     found: Any = getattr(getattr(lake.spark._jvm, name), "MODULE$").extractLogicalNames(snapshot)

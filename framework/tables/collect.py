@@ -6,15 +6,17 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType, TimestampType
 
+from framework.tables.compare import holds
+
 
 def collected(rows: DataFrame) -> list[Row]:
     """Return the rows, every time in them, at any depth, as UTC without a zone; a time that has no zone stays."""
     found, kind = rows.collect(), rows.schema
-    return [_in_utc(row, kind) for row in found] if _holds_time(kind) else found
+    return [_in_utc(row, kind) for row in found] if holds(kind, TimestampType) else found
 
 
 def _in_utc(value: Any, kind: DataType) -> Any:
-    if value is None or not _holds_time(kind):
+    if value is None or not holds(kind, TimestampType):
         return value
     if isinstance(kind, ArrayType):
         return [_in_utc(item, kind.elementType) for item in value]
@@ -24,11 +26,3 @@ def _in_utc(value: Any, kind: DataType) -> Any:
         inside = (_in_utc(item, field.dataType) for item, field in zip(value, kind.fields, strict=True))
         return Row(*kind.names)(*inside)
     return value.astimezone(UTC).replace(tzinfo=None)
-
-
-def _holds_time(kind: DataType) -> bool:
-    if isinstance(kind, StructType):
-        return any(_holds_time(field.dataType) for field in kind.fields)
-    if isinstance(kind, MapType):
-        return _holds_time(kind.keyType) or _holds_time(kind.valueType)
-    return isinstance(kind, TimestampType) or (isinstance(kind, ArrayType) and _holds_time(kind.elementType))

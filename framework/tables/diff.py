@@ -5,8 +5,9 @@ from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import MapType
 
-from framework.tables.compare import comparable, holds_map
+from framework.tables.compare import comparable, holds
 from framework.tables.lake import Lake
 from framework.tables.read import read
 from framework.tables.sql import named
@@ -30,7 +31,7 @@ def diff(lake: Lake, table: Table, old: int, new: int) -> DataFrame:
     names = list(dict.fromkeys(name for rows in versions for name in rows.columns))
     counted = [rows.withColumn(TIMES, F.lit(sign)) for rows, sign in zip(versions, (-1, 1), strict=True)]
     both = reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), counted)
-    maps = {name: f"_map_{n}" for n, name in enumerate(names) if holds_map(both.schema[name].dataType)}
+    maps = {name: f"_map_{n}" for n, name in enumerate(names) if holds(both.schema[name].dataType, MapType)}
     kept = (F.first(F.col(named((name,)))).alias(whole) for name, whole in maps.items())
     grouped = both.groupBy(*_comparable(both, names)).agg(F.sum(TIMES).alias(TIMES), *kept).where(f"{TIMES} <> 0")
     return grouped.select(*(F.col(maps.get(name, named((name,)))).alias(name) for name in names), TIMES)

@@ -55,8 +55,7 @@ def erase(lake: Lake, where: Where, person: Person) -> int:
         else:
             there.update(where.holds(person), {where.text: F.lit(where.instead)})
         fault.point(f"after erasure {table}")
-    properties = lake.snapshot(table).getProperties()
-    if properties.contains(VECTORS) and properties.apply(VECTORS) == "true":
+    if lake.properties(table).get(VECTORS) == "true":
         lake.spark.sql(f"REORG TABLE delta.`{lake.path(table)}` APPLY (PURGE)")
     return rows
 

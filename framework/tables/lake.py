@@ -1,5 +1,6 @@
 """Lake: where tables live, and the session that reads and writes them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,8 @@ from pyspark.sql.types import StructType
 from framework.config import AwsSettings
 from framework.errors import LakeNotWritableError, StorageError
 from framework.storage import Storage, needs_spark, storage
+
+BETWEEN = "\u0001"  # joins what the JVM hands over at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,10 @@ class Lake:
         """Say whether the table has been created."""
         return is_made(self.snapshot(name))
 
+    def properties(self, name: str) -> Mapping[str, str]:
+        """Return the table's properties; where there is no table it has none of ours."""
+        return properties_of(self.snapshot(name))
+
     def file_system(self, path: str) -> tuple[Any, Any]:
         """Return Hadoop's file system of a path, and the path for it: local, HDFS and S3 alike."""
         jvm: Any = self.spark._jvm
@@ -85,6 +92,12 @@ class Lake:
 def is_made(snapshot: Any) -> bool:
     """Say whether a snapshot is of a table that has been created."""
     return int(snapshot.version()) >= 0
+
+
+def properties_of(snapshot: Any) -> dict[str, str]:
+    """Return the properties of a table, with the features of its protocol, as of a snapshot."""
+    pairs = str(snapshot.getProperties().mkString(BETWEEN)).split(BETWEEN)
+    return {name: value for name, _, value in (pair.partition(" -> ") for pair in pairs) if name}
 
 
 def partition_columns(snapshot: Any) -> dict[str, str]:

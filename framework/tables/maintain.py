@@ -152,8 +152,8 @@ def size_of(lake: Lake, table: str) -> Size:
 
 def _differing(lake: Lake, declared: Maintain) -> dict[str, str]:
     """Return what is to be set; a change of properties conflicts with every load in flight, so nothing is set twice."""
-    now = lake.snapshot(declared.table.name).getProperties()
-    return {k: v for k, v in declared.properties.items() if not now.contains(k) or now.apply(k) != v}
+    now = lake.properties(declared.table.name)
+    return {name: value for name, value in declared.properties.items() if now.get(name) != value}
 
 
 def _set(lake: Lake, table: str, properties: Mapping[str, str]) -> None:

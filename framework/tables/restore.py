@@ -13,6 +13,7 @@ from pyspark.errors import AnalysisException
 from framework.batch import Position
 from framework.session import derive
 from framework.tables.commit import Transaction, commits_since, read_commit
+from framework.tables.erase import erasures_since
 from framework.tables.lake import Lake
 from framework.tables.read import first_line
 
@@ -20,8 +21,10 @@ AT_ONCE = 16
 
 
 def can_restore(lake: Lake, table: str, version: int) -> str:
-    """Say why a version cannot be restored: its log or one of its files is gone. Empty where it can."""
+    """Say why a version cannot be restored: it holds who was erased, or its log or a file is gone; else nothing."""
     path, spark = lake.path(table), lake.spark
+    if versions := erasures_since(lake, table, version):
+        return f"a person was erased from it since (version {versions[-1]}), who would be back"
     try:
         wanted = spark.read.format("delta").option("versionAsOf", version).load(path).inputFiles()
     except (AnalysisException, Py4JJavaError) as error:

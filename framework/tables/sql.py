@@ -40,13 +40,14 @@ def _field(field: StructField) -> str:
 
 def paths(kind: DataType, path: Path = ()) -> Iterator[str]:
     """Give every column of a schema, and those within them."""
-    for name, inner in _inside(kind):
+    for name, inner in inside(kind):
         if isinstance(kind, StructType):
             yield ".".join((*path, name))
         yield from paths(inner, (*path, name))
 
 
-def _inside(kind: DataType) -> Iterator[tuple[str, DataType]]:
+def inside(kind: DataType) -> Iterator[tuple[str, DataType]]:
+    """Give the types directly within a type, each by its name there."""
     if isinstance(kind, StructType):
         yield from ((field.name, field.dataType) for field in kind.fields)
     elif isinstance(kind, ArrayType):

@@ -191,6 +191,16 @@ def test_who_was_erased_before_a_table_was_there_is_not_let_in(lake: Lake, here:
     assert _names(lake) == [[("Max",)]] * 3
 
 
+def test_a_table_that_was_made_since_the_question_is_erased_from_too(lake: Lake, here: Settings, arrived: Run) -> None:
+    planned = plan_erasure(lake, JOBS, NOW.name, {"id": "17"})
+    assert planned.rows == {}
+    arrived("1", "17,Erika,2024-01-01", "18,Max,2024-01-01", "x,Erika 17,2024-02-01")
+    done = erase_person(lake, here, JOBS, planned, clock=lambda: NOON)
+    expected = {RAW.name: 1, NOW.name: 1, KNOWN.name: 1, ASIDE.name: 1, "_lakegate.runs_customers": 0}
+    assert {each.where.table: each.rows for each in done} == expected
+    assert _names(lake) == [[("Max",)]] * 3
+
+
 def test_whoever_is_killed_erases_again_and_a_version_with_the_person_is_not_gone_back_to(
     lake: Lake, here: Settings, arrived: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

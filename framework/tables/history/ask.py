@@ -51,14 +51,19 @@ class Periods:
 
 def periods(lake: Lake, table: Table) -> Periods:
     """Return which columns keep a table's times. Raises NoHistoryError where it keeps none."""
-    properties = lake.snapshot(table.name).getProperties()
-    valid, system = (
-        tuple(properties.apply(name).split(",")) if properties.contains(name) else None for name in (VALID, SYSTEM)
-    )
-    deleted = properties.apply(DELETED) if properties.contains(DELETED) else None
+    properties = lake.properties(table.name)
+    valid, system = (_columns(properties.get(name)) for name in (VALID, SYSTEM))
+    deleted = properties.get(DELETED)
     if valid is None and deleted is None:
         raise NoHistoryError(table.name, "valid")
     return Periods(table.name, valid, system, deleted)
+
+
+def _columns(named: str | None) -> Period | None:
+    if named is None:
+        return None
+    begin, end = named.split(",")
+    return begin, end
 
 
 def as_of(

@@ -51,10 +51,7 @@ def holds(condition: str | None) -> Column:
 
 def known_truncations(lake: Lake, table: Table) -> Truncations:
     """Return the truncations that the table remembers."""
-    properties = lake.snapshot(table.name).getProperties() if lake.exists(table.name) else None
-    if properties is None or not properties.contains(TRUNCATED):
-        return Truncations()
-    return Truncations(tuple(json.loads(properties.apply(TRUNCATED))))
+    return Truncations(tuple(json.loads(lake.properties(table.name).get(TRUNCATED, "[]"))))
 
 
 def with_those_of(before: Truncations, rows: DataFrame, sequence: Column, *, error: tuple[str, str]) -> Truncations:
