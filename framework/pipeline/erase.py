@@ -30,7 +30,7 @@ from framework.tables.maintain import Maintain
 from framework.tables.model import schema
 from framework.tables.person import Person, digest, mentions
 from framework.tables.sql import text
-from framework.tables.vacuum import due, stopped_by, vacuum
+from framework.tables.vacuum import due, now, stopped_by, vacuum
 
 SCRUBBED = "(its words were those of a person who was erased)"
 APPEND_ONLY = "delta.appendOnly"
@@ -107,9 +107,9 @@ def erase_person(
             _forget_reasons(lake, job.name, person)
         done = []
         for where in places:
-            with works[0].guard(where.table):
-                held = _vacuumed(lake, where.table, person, retired.get(where.table, ()))
             files_from, log_from = gone_from(lake, where.table, person) or (None, None)
+            with works[0].guard(where.table):
+                held = _vacuumed(lake, where.table, person, files_from, retired.get(where.table, ()))
             done.append(Erased(where, rows[where], files_from, log_from, held))
         record_erasure(lake, Erasure(person.digest, asked_at, clock(), {each.table: n for each, n in rows.items()}))
     return done
@@ -172,8 +172,12 @@ def _forget_reasons(lake: Lake, job: str, person: Person) -> None:
                 withdrawn.replace(name, replace(each, reason=SCRUBBED))
 
 
-def _vacuumed(lake: Lake, table: str, person: Person, retired: Sequence[str]) -> tuple[str, ...]:
-    """Vacuum a table whose recovery window has passed for some of its files; return who does not let that be."""
+def _vacuumed(
+    lake: Lake, table: str, person: Person, files_from: datetime | None, retired: Sequence[str]
+) -> tuple[str, ...]:
+    """Vacuum a table whose recovery window has passed for the person's files; return who does not let that be."""
+    if files_from and files_from.timestamp() * 1000 > now(lake, table):
+        return ()
     held: tuple[str, ...] = ()
     if due(lake, table) and not (held := tuple(map(str, stopped_by(lake, table, holds(lake, table, retired))))):
         vacuum(lake, table, {"vacuumed_for": person.digest})

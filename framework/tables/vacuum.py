@@ -50,10 +50,14 @@ def recovery_window(lake: Lake, table: str) -> int:
     return int(log.tombstoneRetentionMillis(lake.snapshot(table).metadata()))
 
 
+def now(lake: Lake, table: str) -> int:
+    """Return the time in milliseconds since 1970 UTC, by the clock of the JVM of Spark, which Delta goes by."""
+    return int(lake.delta_log(table).clock().getTimeMillis())
+
+
 def stopped_by(lake: Lake, table: str, holds: Sequence[Hold]) -> tuple[Held, ...]:
     """Return the holds of which a vacuum now would take files: one left the table behind them, before the window."""
-    # By the clock of Spark's JVM, which is the one that Delta goes by.
-    cut = int(lake.delta_log(table).clock().getTimeMillis()) - recovery_window(lake, table)
+    cut = now(lake, table) - recovery_window(lake, table)
     first = min((hold.version for hold in holds), default=0)
     behind = [(commit.version, commit.left_at) for commit in commits_since(lake, table, first)] if holds else []
     left = [version for version, at in behind if at is not None and at <= cut]
