@@ -517,22 +517,30 @@ class PeriodError(DataRefusedError, ValueError):
 class ContradictionError(DataRefusedError, ValueError):
     """Changes of one key and one sequence say different things of the same time."""
 
-    def __init__(self, subject: str, examples: Sequence[str]) -> None:
-        self.subject, self.examples = subject, tuple(examples)
+    def __init__(self, subject: str, examples: Sequence[str], sequence: str | None = None) -> None:
+        self.subject, self.examples, self.sequence = subject, tuple(examples), sequence
+        same, order = f"of the same {sequence}", "Take one of them out in the transform, or give it another"
+        if sequence is None:
+            same, order = (
+                "without a sequence",
+                "Order them with sequence_by=..., or take one of them out in the transform",
+            )
         super().__init__(
-            f"{subject}: changes with the same sequence say different things of the same time, for example "
-            f"{'; '.join(examples)}. Order them with sequence_by=..., or take one of them out in the transform."
+            f"{subject}: changes {same} say different things of the same time, for example {'; '.join(examples)}. "
+            f"{order}."
         )
 
 
 class OperationError(DataRefusedError, ValueError):
-    """A column that says what a change does holds something else."""
+    """A column that says what a change does, or which columns it sets, holds something else."""
 
-    def __init__(self, table: str, column: str, found: Sequence[str], known: Sequence[str]) -> None:
+    def __init__(
+        self, table: str, column: str, found: Sequence[str], known: Sequence[str], says: str = "what a row does"
+    ) -> None:
         self.table, self.column, self.found = table, column, tuple(found)
         super().__init__(
-            f"Column {column!r} of the rows for table {table!r} holds {', '.join(found)}. It says what a row does: "
-            f"{', '.join(map(repr, known))}."
+            f"Column {column!r} of the rows for table {table!r} holds {', '.join(found)}. It says {says}: "
+            f"{', '.join(map(repr, known))}. Mend it in the transform, or take these rows out."
         )
 
 
@@ -644,6 +652,14 @@ class NoHistoryError(TableError, ValueError):
             f"Table {table!r} keeps no {axis} time: what keeps it are loads with bitemporal(), and valid time only "
             "scd2() and apply_changes(). Read it as of a version or a timestamp of its commits, or load it with one."
         )
+
+
+class NoTimeError(TableError, TypeError):
+    """A table is asked as of something that is no time."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+        super().__init__(f"{value!r} is no time. Give a date, or a datetime, which is UTC where it has no zone.")
 
 
 class OverlapError(TableError, ValueError):

@@ -17,7 +17,7 @@ def restore_to(name: str, to: str, environment: str, overrides: Sequence[str], *
 
     version = version_of(lake, name, to)
     undone = plan_restore(lake, name, version)
-    typer.echo(f"{name} goes back to version {version}, which undoes: {', '.join(undone) or 'no change of rows'}")
+    typer.echo(f"{name} goes back to version {version}, which undoes: {', '.join(undone) or 'nothing that is seen'}")
     confirm("Go back?", yes=yes, dry_run=dry_run)
     left = restore_table(lake, settings, name, version)
     typer.echo(f"{name} is at version {left}, with the rows of version {version}.")

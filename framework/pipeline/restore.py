@@ -10,12 +10,16 @@ from framework.errors import RestoreRefusedError
 from framework.pipeline.guarded import guarded
 from framework.process import this_one
 from framework.tables import Lake
-from framework.tables.commit import commits_since
+from framework.tables.commit import alterations_since, commits_since
+from framework.tables.history.times import SYSTEM
 from framework.tables.restore import can_restore, restore, undone_loads
 
 
 def plan_restore(lake: Lake, table: str, version: int) -> list[str]:
-    """Say which commits a restore would undo. Raises RestoreRefusedError with every reason against it."""
+    """Say which commits, and what of the table's columns, a restore would undo.
+
+    Raises RestoreRefusedError with every reason against it.
+    """
     newest = int(lake.snapshot(table).version())
     reasons = []
     if version >= newest:
@@ -24,12 +28,15 @@ def plan_restore(lake: Lake, table: str, version: int) -> list[str]:
         reasons.append(reason)
     if loads := undone_loads(lake, table, version):
         jobs = sorted({load.split("/")[0].split("@")[0] for load in loads})
-        how = " or ".join(f"`lakegate rollback {job} --to RUN`" for job in jobs)
-        reasons.append(f"it would undo {', '.join(loads)}, whose bookmark would stay; {how} moves it too")
+        how = " or ".join(f"`lakegate rollback {job} --to RUN`" for job in jobs) + " moves it too"
+        if SYSTEM in lake.properties(table):
+            how = "what it believed before is not to be unwritten: tell it the opposite instead"
+        reasons.append(f"it would undo {', '.join(loads)}, whose bookmark would stay; {how}")
     if reasons:
         raise RestoreRefusedError(table, version, reasons)
     undone = [commit for commit in commits_since(lake, table, version) if commit.changes_data]
-    return [f"{commit.operation.lower()} (version {commit.version})" for commit in undone]
+    said = (f"{commit.operation.lower()} (version {commit.version})" for commit in undone)
+    return [*said, *alterations_since(lake, table, version)]
 
 
 def restore_table(lake: Lake, settings: Settings, table: str, version: int) -> int:

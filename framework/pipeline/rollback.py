@@ -16,7 +16,7 @@ from framework.errors import RollbackRefusedError
 from framework.pipeline.work import Work
 from framework.state import History, Rollback
 from framework.state.history import name
-from framework.tables.commit import ERASURE, MAINTENANCE, SCHEMA_CHANGE, commits_since, same_rows
+from framework.tables.commit import ERASURE, MAINTENANCE, alterations_since, commits_since, same_rows
 from framework.tables.history.times import SYSTEM
 from framework.tables.lake import Lake
 from framework.tables.restore import can_restore, fence, restore
@@ -47,7 +47,7 @@ def plan_rollback(work: Work, run_id: str) -> tuple[Rollback, tuple[Step, ...]]:
     latest = history.latest().tables
     targets = {table: same_rows(lake, table, kept.tables.get(table, 0)) for table in latest if lake.exists(table)}
     steps = [
-        Step(table, int(lake.snapshot(table).version()), target, _alters(lake, table, target))
+        Step(table, int(lake.snapshot(table).version()), target, alterations_since(lake, table, target))
         for table, target in targets.items()
     ]
     reasons = []
@@ -121,11 +121,6 @@ def _others(lake: Lake, job: str, table: str, target: int) -> frozenset[str]:
             now |= {f"{who or 'somebody else'} ({commit.operation.lower()}, version {commit.version})"}
         held[commit.version] = now
     return now
-
-
-def _alters(lake: Lake, table: str, target: int) -> tuple[str, ...]:
-    """Return how the table was altered since a version; going back undoes that too."""
-    return tuple(str(c.notes[SCHEMA_CHANGE]) for c in commits_since(lake, table, target) if SCHEMA_CHANGE in c.notes)
 
 
 def _apps(lake: Lake, job: str, table: str) -> Sequence[str]:

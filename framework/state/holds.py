@@ -15,6 +15,7 @@ from framework.state.history import History, name
 from framework.tables import Lake, Table
 from framework.tables.commit import Transaction, find_commit, position_of, same_rows
 from framework.tables.erase import erasures_since
+from framework.tables.history.times import SYSTEM
 from framework.tables.vacuum import Hold
 
 
@@ -42,7 +43,7 @@ def _holds(lake: Lake, table: str, history: History) -> Iterator[Hold]:
     for left in _finished(history):
         if table in left.tables:
             version = same_rows(lake, table, left.tables[table])
-            if erasures_since(lake, table, version):
+            if erasures_since(lake, table, version) or any(SYSTEM in lake.properties(each) for each in left.tables):
                 continue  # that is not gone back to
             yield Hold(version, f"run {left.run_id}, to which `lakegate rollback {job}` can go back")
 

@@ -204,6 +204,12 @@ def commits_since(lake: Lake, table: str, version: int) -> Iterator[Commit]:
             yield commit
 
 
+def alterations_since(lake: Lake, table: str, version: int) -> tuple[str, ...]:
+    """Return how the table's columns and properties were altered after a version; going back undoes that too."""
+    commits = commits_since(lake, table, version)
+    return tuple(str(commit.notes[SCHEMA_CHANGE]) for commit in commits if SCHEMA_CHANGE in commit.notes)
+
+
 def same_rows(lake: Lake, table: str, version: int) -> int:
     """Return the last version with the rows of a version, nothing but maintenance and erasures having come between.
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from framework.errors import DeclarationError, alternatives
 from framework.tables.model import RowModel, columns, generated_columns
+from framework.tables.names import one_of, several
 
 OnSchemaChange: TypeAlias = Literal["refuse", "add_columns", "widen"]
 MOST_CLUSTERED = 4  # Delta's own bound
@@ -47,8 +48,7 @@ class Table:
         if not NAME.fullmatch(self.name):
             raise DeclarationError(said_of, "write its name as database.table, in lower-case letters, digits and _")
         for attribute in ("keys", "partition_by", "cluster_by", "subject"):
-            value = getattr(self, attribute)
-            value = (value,) if isinstance(value, str) else tuple(value)
+            value = several(getattr(self, attribute))
             object.__setattr__(self, attribute, value)
             for name in value:
                 if self.model and name not in columns(self.model):
@@ -64,9 +64,7 @@ class Table:
             raise DeclarationError(said_of, f"it is clustered by {len(self.cluster_by)} columns, and Delta takes 4")
         if self.checks and self.model is None:
             raise DeclarationError(said_of, "checks=True are those of a row model, and it has none")
-        if self.on_schema_change not in (choices := get_args(OnSchemaChange)):
-            said = alternatives(str(self.on_schema_change), choices)
-            raise DeclarationError(said_of, f"on_schema_change is {self.on_schema_change!r}. {said}")
+        one_of(said_of, "on_schema_change", self.on_schema_change, get_args(OnSchemaChange))
         object.__setattr__(self, "properties", dict(self.properties))
         if self.comment is None and self.model and self.model.__doc__ and self.model is not RowModel:
             object.__setattr__(self, "comment", self.model.__doc__.strip().splitlines()[0])

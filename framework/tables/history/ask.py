@@ -11,10 +11,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType
 
-from framework.errors import FrameMismatchError, NoHistoryError
+from framework.errors import FrameMismatchError, NoHistoryError, NoTimeError
 from framework.tables.compare import comparable
 from framework.tables.history.times import DELETED, FOREVER_AT, SYSTEM, VALID, timestamp
 from framework.tables.lake import Lake
+from framework.tables.names import pair, several
 from framework.tables.prepare import ADDED
 from framework.tables.read import read
 from framework.tables.table import Table
@@ -107,7 +108,8 @@ def sliced(rows: DataFrame, of: Periods, *, valid: date | None = None, system: d
     if valid is None:
         return rows.where(f"`{start}` < `{end}`")
     by_date = isinstance(rows.schema[start].dataType, DateType)
-    at = f"DATE'{valid:%Y-%m-%d}'" if by_date else timestamp(_instant(valid))
+    moment = _instant(valid)
+    at = f"DATE'{valid:%Y-%m-%d}'" if by_date else timestamp(moment)
     return rows.where(f"`{start}` <= {at} AND `{end}` > {at}")
 
 
@@ -117,11 +119,13 @@ def history_of(lake: Lake, table: Table, key: Any, *, version: int | None = None
     `key` is the value of the key, or a mapping of several: `{"carrier": "UA", "flight": 1}`.
     """
     of = periods(lake, table)
-    named = key if isinstance(key, Mapping) else dict.fromkeys(table.keys, key)
+    named = key if isinstance(key, Mapping) else dict.fromkeys(table.keys[:1], key)
     if set(named) != set(table.keys):
-        raise FrameMismatchError(f"history_of({table.name!r})", [f"its keys are {', '.join(table.keys)}"], list(named))
-    wanted = reduce(and_, (F.col(name) == F.lit(value) for name, value in named.items()))
-    return read(lake, table, version=version).where(wanted).orderBy(*(of.system_time or ())[:1], of.valid[0])
+        said = [f"its keys are {', '.join(table.keys)}: give a value of each, {{name: value}}"]
+        raise FrameMismatchError(f"history_of({table.name!r})", said, list(named))
+    rows = read(lake, table, version=version)
+    wanted = (F.col(name) == F.lit(value).cast(rows.schema[name].dataType) for name, value in named.items())
+    return rows.where(reduce(and_, wanted)).orderBy(*(of.system_time or ())[:1], of.valid[0])
 
 
 def belief_changes(
@@ -169,7 +173,9 @@ def belief_changes(
     return found.where(~same)
 
 
-def sequenced_join(left: DataFrame, right: DataFrame, *, on: Sequence[str], over: Sequence[Period]) -> DataFrame:
+def sequenced_join(
+    left: DataFrame, right: DataFrame, *, on: str | Sequence[str], over: Period | Sequence[Period]
+) -> DataFrame:
     """Join two frames where they hold at the same time: equal in `on`, overlapping in each period of `over`.
 
         left                right               sequenced_join(left, right, on=["plane"], over=[("from", "to")])
@@ -177,9 +183,11 @@ def sequenced_join(left: DataFrame, right: DataFrame, *, on: Sequence[str], over
         1     ann   1    5  1     ok    3    9  1     ann   ok    3    5
         1     bob   5    9                      1     bob   ok    5    9
 
-    Its periods are what both have in common, so that the join of two slices is the slice of the join. Raises
-    FrameMismatchError where the frames lack a column, or have another in common.
+    `over` is one period, or several: valid time and system time. The periods of the join are what both have in common,
+    so that the join of two slices is the slice of the join. Raises FrameMismatchError where the frames lack a column,
+    or have another in common.
     """
+    on, over = several(on), _periods(over)
     ends = [name for period in over for name in period]
     said = [f"it lacks {name!r}" for frame in (left, right) for name in (*on, *ends) if name not in frame.columns]
     said += [f"both have {name!r}" for name in left.columns if name in right.columns and name not in (*on, *ends)]
@@ -205,6 +213,11 @@ def sequenced_join(left: DataFrame, right: DataFrame, *, on: Sequence[str], over
     return a.join(b, reduce(and_, same)).select(*(F.col(f"a.{name}").alias(name) for name in on), *kept, *common)
 
 
+def _periods(over: Period | Sequence[Period]) -> list[Period]:
+    given = [over] if over and isinstance(over[0], str) else over
+    return [pair("sequenced_join()", "over", [*period]) for period in given]
+
+
 def _each(facts: Column, name: str) -> Column:
     return F.transform(facts, lambda fact: fact[name])
 
@@ -215,5 +228,7 @@ def _then(facts: str, at: Column) -> Column:
 
 
 def _instant(at: date) -> datetime:
+    if not isinstance(at, date):
+        raise NoTimeError(at)
     found = at if isinstance(at, datetime) else datetime.combine(at, time())
     return found if found.tzinfo else found.replace(tzinfo=UTC)

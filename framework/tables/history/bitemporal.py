@@ -32,6 +32,7 @@ from framework.tables.history.times import (
 )
 from framework.tables.lake import Lake
 from framework.tables.model import differences, generated_columns, schema
+from framework.tables.names import pair
 from framework.tables.prepare import ADDED, prepared
 from framework.tables.table import Table
 from framework.tables.write import RightFor, Write, computed_once
@@ -135,7 +136,8 @@ def bitemporal(
     its sequences. What is believed already is not written again. With `coalesce` a new row becomes one with neighbours
     of equal values.
     """
-    return Bitemporal((valid[0], valid[1]), (system[0], system[1]), operation, sets, sequence_by, coalesce)
+    periods = pair("bitemporal()", "valid", valid), pair("bitemporal()", "system", system)
+    return Bitemporal(*periods, operation, sets, sequence_by, coalesce)
 
 
 def _merge(shape: Shape, target: DeltaTable, done: DataFrame, now: datetime, pruning: str | None) -> None:

@@ -32,7 +32,7 @@ def examine(shape: Shape, rows: DataFrame) -> tuple[int, int, str | None]:
         F.min("_period").alias("period"),
         F.min("_does").alias("does"),
         F.min("_sets").alias("sets"),
-        F.min(F.when(clash, _named(table.keys))).alias("clash"),
+        F.min(F.when(clash, F.col("_about"))).alias("clash"),
         *(column for name in partitions for column in touched(name)),
         *(F.struct(F.min(key).cast("string"), F.max(key).cast("string")).alias(f"_ends_{key}") for key in ends),
     ).first()
@@ -57,12 +57,13 @@ def _by_key_and_sequence(shape: Shape, rows: DataFrame, partitions: Sequence[str
         *(row[name].alias(name) for name in ("start", "end", "operation", "sets")), F.struct(*values).alias("values")
     )
     is_empty = ~F.coalesce((row["start"] < row["end"]) & (row["end"] <= shape.forever), F.lit(False))
-    period = F.concat_ws(", ", *(F.coalesce(F.col(name).cast("string"), F.lit("NULL")) for name in shape.times))
+    times = F.concat_ws(", ", *(F.coalesce(F.col(name).cast("string"), F.lit("NULL")) for name in shape.times))
+    at = F.concat(F.lit("["), times, F.lit(")")) if len(shape.times) == 2 else times
     flagged = rows.select(
         *slices,
         *(key for key in table.keys if key not in partitions),
         shape.row.alias("_row"),
-        F.concat(_named(table.keys), F.lit(": ["), period, F.lit(")")).alias("_period"),
+        F.concat(_named(table.keys), F.lit(": "), at).alias("_about"),
         _unknown_operation(shape).alias("_does"),
         _unknown_columns(shape).alias("_sets"),
     )
@@ -70,7 +71,8 @@ def _by_key_and_sequence(shape: Shape, rows: DataFrame, partitions: Sequence[str
     return flagged.groupBy(*table.keys, *beside, row["sequence"].alias("_sequence")).agg(
         F.count(F.lit(1)).alias("_rows"),
         F.count(F.when(is_empty, 1)).alias("_empty"),
-        F.min(F.when(is_empty, F.col("_period"))).alias("_period"),
+        F.min(F.when(is_empty, F.col("_about"))).alias("_period"),
+        F.min("_about").alias("_about"),
         F.min("_does").alias("_does"),
         F.min("_sets").alias("_sets"),
         F.array_distinct(F.collect_list(said)).alias("_said"),
@@ -86,11 +88,12 @@ def _refuse(shape: Shape, found: Row) -> None:
     if found["does"]:
         raise OperationError(table.name, str(write.operation), [found["does"]], OPERATIONS)
     if found["sets"]:
-        raise OperationError(table.name, str(write.sets), [found["sets"]], shape.payload)
+        says = "which columns an update sets"
+        raise OperationError(table.name, str(write.sets), [found["sets"]], shape.payload, says)
     if found["empty"]:
         raise PeriodError(f"Table {table.name!r}", found["empty"], [found["period"]])
     if found["clash"]:
-        raise ContradictionError(f"Table {table.name!r}", [found["clash"]])
+        raise ContradictionError(f"Table {table.name!r}", [found["clash"]], write.sequence_by)
 
 
 def _named(keys: Sequence[str]) -> Column:

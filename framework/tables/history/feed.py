@@ -1,11 +1,12 @@
 """Feeds of changes, as a database's log gives them: kept as the newest state of each key, or as its versions."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from framework.errors import DeclarationError
 from framework.tables.history.latest import Latest
 from framework.tables.history.scd2 import Versions
+from framework.tables.names import one_of, pair, several
 from framework.tables.write import Write
 
 Keep = Literal["versions", "latest"]
@@ -18,7 +19,7 @@ def apply_changes(
     delete_when: str | None = None,
     ignore_when: str | None = None,
     truncate_when: str | None = None,
-    track: Sequence[str] | None = None,
+    track: str | Sequence[str] | None = None,
     valid: tuple[str, str] = ("valid_from", "valid_to"),
     deleted: str = "deleted_at",
 ) -> Write:
@@ -46,11 +47,12 @@ def apply_changes(
     columns but the sequence may be NULL. Versions end there; rows of the latest state are deleted. What has the very
     sequence stays.
     """
-    chosen = None if track is None else tuple(track)
+    one_of("apply_changes()", "keep", keep, get_args(Keep))
     if keep == "versions":
-        period = (valid[0], valid[1])
-        return Versions("apply_changes", sequence_by, period, chosen, delete_when, ignore_when, truncate_when)
-    if chosen is not None:
+        tracked = None if track is None else several(track)
+        period = pair("apply_changes()", "valid", valid)
+        return Versions("apply_changes", sequence_by, period, tracked, delete_when, ignore_when, truncate_when)
+    if track is not None:
         raise DeclarationError(
             'apply_changes(keep="latest")', 'track= says where a version begins. Use keep="versions"'
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
@@ -25,6 +25,7 @@ from framework.tables.history.times import EPOCH, FAR_TIMES, MICROSECOND, VALID
 from framework.tables.history.truncated import Truncations, holds, known_truncations, with_those_of
 from framework.tables.lake import Lake
 from framework.tables.model import generated_columns, schema
+from framework.tables.names import one_of, pair, several
 from framework.tables.prepare import prepared
 from framework.tables.table import Table
 from framework.tables.write import RightFor, Write, computed_once
@@ -106,7 +107,7 @@ class Versions:
 def scd2(
     *,
     valid_by: str,
-    track: Sequence[str] | None = None,
+    track: str | Sequence[str] | None = None,
     valid: tuple[str, str] = ("valid_from", "valid_to"),
     delete_when: str | None = None,
     absent: Absent = "keep",
@@ -140,9 +141,10 @@ def scd2(
     A row that says again what holds already is kept as a trace, a row without duration (`valid_to = valid_from`): it is
     where a late row before it has to end. `in_order` promises that no row comes late, and keeps no traces.
     """
-    chosen = None if track is None else tuple(track)
-    period = (valid[0], valid[1])
-    return Versions("scd2", valid_by, period, chosen, delete_when, absent=absent, in_order=in_order)
+    one_of("scd2()", "absent", absent, get_args(Absent))
+    tracked = None if track is None else several(track)
+    period = pair("scd2()", "valid", valid)
+    return Versions("scd2", valid_by, period, tracked, delete_when, absent=absent, in_order=in_order)
 
 
 class _Moments(Shape):
