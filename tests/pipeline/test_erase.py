@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from deltalake import DeltaTable
 
 from framework import fault
 from framework.config import LandingSettings, Settings
@@ -189,6 +190,35 @@ def test_who_was_erased_before_a_table_was_there_is_not_let_in(lake: Lake, here:
     assert _erase(lake, here, "017") == {}
     arrived("1", "17,Erika,2024-01-01", "18,Max,2024-01-01")
     assert _names(lake) == [[("Max",)]] * 3
+
+
+def test_a_version_with_a_person_whom_the_table_had_lost_by_then_is_not_gone_back_to(
+    lake: Lake, here: Settings, arrived: Run
+) -> None:
+    first = arrived("1", "17,Erika,2024-01-01", "18,Max,2024-01-01")
+    before = version_of(lake, NOW)
+    removed = DeltaTable(lake.path(NOW.name)).delete("id = 17")
+    assert removed["num_deleted_rows"] == 1
+    assert plan_restore(lake, NOW.name, before)
+    assert _erase(lake, here, "17")[NOW.name].rows == 0
+    left = version_of(lake, NOW)
+    assert left == before + 2
+    with pytest.raises(RestoreRefusedError, match="who would be back"):
+        plan_restore(lake, NOW.name, before)
+    with (
+        at_work(job, lake, here, None, clock=lambda: NOON) as work,
+        pytest.raises(RollbackRefusedError, match=r"silver\.customers: a person was erased from it since"),
+    ):
+        plan_rollback(work, first)
+    _erase(lake, here, "17")
+    assert version_of(lake, NOW) == left  # said once
+    # By hand somebody brings her back, and takes her away again.
+    DeltaTable(lake.path(NOW.name)).restore(before)
+    there = version_of(lake, NOW)
+    DeltaTable(lake.path(NOW.name)).delete("id = 17")
+    assert _erase(lake, here, "17")[NOW.name].rows == 0
+    with pytest.raises(RestoreRefusedError, match="who would be back"):
+        plan_restore(lake, NOW.name, there)
 
 
 def test_a_table_that_was_made_since_the_question_is_erased_from_too(lake: Lake, here: Settings, arrived: Run) -> None:
