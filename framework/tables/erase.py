@@ -8,6 +8,7 @@ from typing import Any
 from delta.tables import DeltaTable
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from framework import fault
 from framework.session import derive
@@ -30,14 +31,15 @@ class Where:
     text: str | None = None
     instead: str | None = None
 
-    def holds(self, person: Person) -> Column:
-        """Return whether a row has to do with the person."""
-        return person.is_in() if self.text is None else mentions(F.col(self.text), [person])
+    def holds(self, person: Person, columns: StructType) -> Column:
+        """Return whether a row of these columns has to do with the person."""
+        return person.is_in(columns) if self.text is None else mentions(F.col(self.text), [person])
 
 
 def count(lake: Lake, where: Where, person: Person) -> int:
     """Count the rows of a table that have to do with a person."""
-    return lake.spark.read.format("delta").load(lake.path(where.table)).where(where.holds(person)).count()
+    rows = lake.spark.read.format("delta").load(lake.path(where.table))
+    return rows.where(where.holds(person, rows.schema)).count()
 
 
 def erase(lake: Lake, where: Where, person: Person) -> int:
@@ -52,10 +54,11 @@ def erase(lake: Lake, where: Where, person: Person) -> int:
     if rows:
         fault.point(f"before erasure {table}")
         there = DeltaTable.forPath(_session(lake, person), lake.path(table))
+        theirs = where.holds(person, there.toDF().schema)
         if where.text is None or where.instead is None:
-            there.delete(where.holds(person))
+            there.delete(theirs)
         else:
-            there.update(where.holds(person), {where.text: F.lit(where.instead)})
+            there.update(theirs, {where.text: F.lit(where.instead)})
         fault.point(f"after erasure {table}")
     elif where.text is None and not _is_told(lake, table, person):
         none = _session(lake, person).read.format("delta").load(lake.path(table)).limit(0)
