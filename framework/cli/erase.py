@@ -29,17 +29,21 @@ def erase_key(
     planned = plan_erasure(lake, jobs, name, wanted)
     for where, rows in planned.rows.items():
         typer.echo(f"{where.table}: {rows:,} rows{_in_text(where)}")
+    for table in planned.missing:
+        typer.echo(f"{table}: not there")
     for table in planned.others:
         typer.echo(f"{table}: not looked at. It has such columns; if they mean this, declare Table(..., subject=...)")
     confirm("Erase for good, and leave out what is loaded again?", yes=yes, dry_run=dry_run)
-    now = clock()
+    now, dated = clock(), False
     for done in erase_person(lake, settings, jobs, planned, clock=clock):
         does = "rows changed" if done.where.instead else "rows removed"
         typer.echo(f"{done.where.table}: {done.rows:,} {does}{_until(done, now)}")
+        dated |= bool(_until(done, now))
         for held in done.held:
             typer.echo(f"  its old files cannot be removed yet: {held}")
     typer.echo("It is on the list that loads, backfills and replays respect, as a salted hash.")
-    typer.echo("Erase again after these dates, or run `lakegate maintain --all`: then the old files go, too.")
+    if dated:
+        typer.echo("Erase again after these dates, or run `lakegate maintain --all`: then the old files go, too.")
 
 
 def _in_text(where: "Where") -> str:
