@@ -17,6 +17,11 @@ def test_a_person_is_erased_by_a_command(tmp_path: Path, spark: SparkSession) ->
     job = shop / "jobs" / "orders.py"
     job.write_text(job.read_text().replace('keys=("id",)', 'keys=("id",), subject="id"'))
     assert 'subject="id"' in job.read_text()
+    early = _said(shop, "erase", "silver.orders", "--key", "id=7", "--yes")
+    assert early.out.splitlines() == [
+        "silver.orders: not there",
+        "It is on the list that loads, backfills and replays respect, as a salted hash.",
+    ], early.err
     assert _said(shop, "run", "orders").code == 0
     orders = shop / "lake" / "silver" / "orders"
     tried = _said(shop, "erase", "silver.orders", "--key", "id=1", "--dry-run")
@@ -30,6 +35,8 @@ def test_a_person_is_erased_by_a_command(tmp_path: Path, spark: SparkSession) ->
     assert "silver.orders: 1 rows removed; in old files until 20" in done.out, done.err
     assert "_lakegate.runs_orders: 0 rows changed\n" in done.out
     assert "salted hash" in done.out
+    assert "Erase again after these dates" in done.out
+    assert _said(shop, "erase", "silver.orders", "--key", "id=1", "--key", "id=2", "--yes").code == 2
     assert rows_at(orders, "id") == [(2,)]
     refused = _said(shop, "erase", "silver.orders", "--key", "status=open", "--yes")
     assert isinstance(refused.error, ErasureRefusedError)

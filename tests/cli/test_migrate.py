@@ -3,7 +3,10 @@ from pathlib import Path
 import pytest
 
 from framework.errors import MigrationRefusedError, UndeclaredTableError, UnknownJobError
+from framework.state.erased import erased, put_down
 from framework.tables import Lake, RowModel, Table
+from framework.tables.person import person, without
+from framework.testing import NOON
 from tests.command import Said, lakegate, rows_at
 from tests.delta import given, version_of
 
@@ -86,3 +89,25 @@ def test_what_is_refused_or_not_known_says_what_to_do(folder: Path, lake: Lake) 
     assert (type(differing.error), "declare it differently" in differing.err) == (UndeclaredTableError, True)
     assert _said(folder, "--rename", "miles=km", "--dry-run", "--job", "trips").code == 0
     assert version_of(lake, TRIPS) == 1
+
+
+def test_who_was_erased_is_known_by_the_new_name_of_a_column(folder: Path, lake: Lake) -> None:
+    job = folder / "jobs" / "trips.py"
+    declared = job.read_text().replace("km:", "miles:").replace("id:", "rider:")
+    job.write_text(declared.replace('Table("silver.trips", Trip)', 'Table("silver.trips", Trip, subject="rider")'))
+    here, elsewhere = person(["id"], "s", ["1"], [1]), person(["id", "shop"], "s", ["1", "a"], [1, 1])
+    for each in (here, elsewhere):
+        put_down(lake, each, NOON)
+    assert _said(folder, "--rename", "id=rider", "--dry-run").code == 0
+    assert {each.subject for each in erased(lake)} == {("id",), ("id", "shop")}
+    made = _said(folder, "--rename", "id=rider", "--yes")
+    assert made.code == 0, made.err
+    assert {(each.subject, each.parts) for each in erased(lake)} == {
+        (("id",), here.parts),
+        (("rider",), here.parts),
+        (("id", "shop"), elsewhere.parts),
+    }
+    rows = lake.spark.read.format("delta").load(lake.path(TRIPS.name))
+    assert without(rows, ["rider"], erased(lake)).count() == 0
+    # Names are kept in their order, and each with its value.
+    assert elsewhere.renamed({"id": "till"}) == person(["shop", "till"], "s", ["a", "1"], [1, 1])
