@@ -537,7 +537,7 @@ class OperationError(DataRefusedError, ValueError):
     def __init__(
         self, table: str, column: str, found: Sequence[str], known: Sequence[str], says: str = "what a row does"
     ) -> None:
-        self.table, self.column, self.found = table, column, tuple(found)
+        self.table, self.column, self.found, self.says = table, column, tuple(found), says
         super().__init__(
             f"Column {column!r} of the rows for table {table!r} holds {', '.join(found)}. It says {says}: "
             f"{', '.join(map(repr, known))}. Mend it in the transform, or take these rows out."

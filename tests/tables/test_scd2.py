@@ -273,7 +273,7 @@ def test_the_cases_that_others_test(lake: Lake, rows: Callable[..., Any]) -> Non
     load(lake, CUSTOMERS, snapshot, updates(rows, (2, "lund", 19), (6, "jena", 19)).drop("op"), batch(4))
     assert [row for row in history(lake) if row[-1] == 0] == [(2, "lund", 5, 0), (6, "jena", 19, 0)]
     assert (5, "wien", 7, 20) in history(lake)
-    with pytest.raises(ContradictionError):
+    with pytest.raises(ContradictionError, match=r"the same updated_at say .* id=7: 2024-01-05"):
         load(lake, CUSTOMERS, WRITE, updates(rows, (7, "x", 5), (7, "y", 5)), batch(5))
     with pytest.raises(SequenceError):
         load(lake, CUSTOMERS, WRITE, updates(rows, (7, "x", None)), batch(5))
