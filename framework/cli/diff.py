@@ -7,20 +7,24 @@ from rich.markup import escape
 from rich.table import Table as Printed
 
 from framework.cli import project
-from framework.cli.console import wide_enough
+from framework.cli.console import counted, wide_enough
+from framework.cli.migrate import declaration
 from framework.cli.snapshot import version_of
 from framework.cli.start import start
+from framework.errors import LakegateError
 
 
 def print_diff(name: str, old: str, new: str | None, environment: str, overrides: Sequence[str], *, limit: int) -> None:
     """Print the rows that one version has and the other has not, or not as often, and how many more there are."""
-    _, lake = start(project.find(), f"diff {name}", environment, overrides, quiet=True)
+    here = project.find()
+    _, lake = start(here, f"diff {name}", environment, overrides, quiet=True)
     from pyspark.sql import functions as F
 
     from framework.tables import Table
     from framework.tables.collect import collected
     from framework.tables.diff import TIMES, diff, ordered
     from framework.tables.read import newest_version
+    from framework.tables.sql import named
 
     last = newest_version(lake, Table(name)) if new is None else version_of(lake, name, new)
     first = version_of(lake, name, old)
@@ -28,15 +32,25 @@ def print_diff(name: str, old: str, new: str | None, environment: str, overrides
     counts = rows.agg(F.count(F.lit(1)), F.sum(F.greatest(-F.col(TIMES), F.lit(0))), F.sum(F.greatest(TIMES, F.lit(0))))
     distinct, gone, come = counts.first() or (0, 0, 0)
     columns = [column for column in rows.columns if column != TIMES]
+    first_of = _keys(here, name) or columns[:1]
+    by_key = [*first_of, TIMES, *(column for column in columns if column not in first_of)]
     printed = Printed(title=f"{name}, version {first} to {last}", title_justify="left")
     printed.add_column("")
     for column in columns:
         printed.add_column(escape(column), overflow="fold")
-    for row in collected(ordered(rows).limit(limit)):
+    for row in collected(ordered(rows.select(*(F.col(named((column,))) for column in by_key))).limit(limit)):
         times = row[TIMES]
         sign = ("+" if times > 0 else "-") + (f" {abs(times)} times" if abs(times) > 1 else "")
         printed.add_row(sign, *(escape("NULL" if row[column] is None else str(row[column])) for column in columns))
     rows.unpersist()
     wide_enough(printed).print(printed)
     more = f"; {distinct - limit:,} more that differ are not shown (--limit)" if distinct > limit else ""
-    Console(highlight=False).print(f"{gone or 0:,} rows gone, {come or 0:,} rows new{more}")
+    Console(highlight=False).print(f"{counted(gone or 0, 'row')} gone, {counted(come or 0, 'row')} new{more}")
+
+
+def _keys(here: project.Project, name: str) -> Sequence[str]:
+    """Return a table's keys, if a job declares them: what a row was is to stand before what it is."""
+    try:
+        return declaration(here, name, None)[1].keys
+    except LakegateError:
+        return ()

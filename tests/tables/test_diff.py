@@ -40,7 +40,7 @@ def test_rows_with_maps_are_compared_and_printed_whatever_the_order_of_their_ent
     found = sorted(map(tuple, diff(lake, TAGGED, 1, 3).collect()), key=str)
     assert found == [("Rome", {"a": 1}, -1), ("Rome", {"a": 2}, 1)]
     said = lakegate(ROOT, "diff", TAGGED.name, "--from", "1", "--set", f"lake.root={lake.root}")
-    assert "1 rows gone, 1 rows new" in said.out, said.err
+    assert "1 row gone, 1 row new" in said.out, said.err
 
 
 def test_a_column_that_a_version_has_not_is_null_in_it(lake: Lake) -> None:
