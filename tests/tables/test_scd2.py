@@ -150,6 +150,18 @@ def test_any_order_and_any_split_end_in_the_same_versions_which_say_what_was_sai
     assert actions(lake, split, "add") == actions(lake, split, "remove") == []
 
 
+def test_a_key_that_looks_like_a_variable_of_spark_has_one_history(lake: Lake, rows: Callable[..., Any]) -> None:
+    def said(city: str, at: int) -> DataFrame:
+        key = {"shop": "${spark.app.name}", "id": 1}
+        frame: DataFrame = rows(Update, {**key, "city": city, "note": None, "updated_at": day(at), "op": None})
+        return frame
+
+    load(lake, CUSTOMERS, WRITE, said("oslo", 1), batch(1))
+    load(lake, CUSTOMERS, WRITE, said("rome", 5), batch(2))
+    shop = "${spark.app.name}"
+    assert history(lake, wanted="shop, city") == [(shop, "oslo", 1, 5), (shop, "rome", 5, 0)]
+
+
 class Dimension(RowModel):
     """A row of the tables that others print, with two columns of which changes are kept."""
 
