@@ -22,24 +22,26 @@ def print_diff(name: str, old: str, new: str | None, environment: str, overrides
 
     from framework.tables import Table
     from framework.tables.collect import collected
-    from framework.tables.diff import TIMES, diff, ordered
+    from framework.tables.diff import diff, ordered
     from framework.tables.read import newest_version
     from framework.tables.sql import named
 
     last = newest_version(lake, Table(name)) if new is None else version_of(lake, name, new)
     first = version_of(lake, name, old)
     rows = diff(lake, Table(name), first, last).persist()
-    counts = rows.agg(F.count(F.lit(1)), F.sum(F.greatest(-F.col(TIMES), F.lit(0))), F.sum(F.greatest(TIMES, F.lit(0))))
-    distinct, gone, come = counts.first() or (0, 0, 0)
-    columns = [column for column in rows.columns if column != TIMES]
-    first_of = _keys(here, name) or columns[:1]
-    by_key = [*first_of, TIMES, *(column for column in columns if column not in first_of)]
+    *columns, often = rows.columns
+    counts = rows.agg(F.count(F.lit(1)), F.sum(F.greatest(-F.col(often), F.lit(0))), F.sum(F.greatest(often, F.lit(0))))
+    first_of = [key for key in _keys(here, name) if key in columns] or columns[:1]
+    by_key = rows.select(*(F.col(named((column,))) for column in dict.fromkeys((*first_of, often, *columns))))
+    with lake.readable(name):
+        distinct, gone, come = counts.first() or (0, 0, 0)
+        found = collected(ordered(by_key).limit(limit))
     printed = Printed(title=f"{name}, version {first} to {last}", title_justify="left")
     printed.add_column("")
     for column in columns:
         printed.add_column(escape(column), overflow="fold")
-    for row in collected(ordered(rows.select(*(F.col(named((column,))) for column in by_key))).limit(limit)):
-        times = row[TIMES]
+    for row in found:
+        times = row[often]
         sign = ("+" if times > 0 else "-") + (f" {abs(times)} times" if abs(times) > 1 else "")
         printed.add_row(sign, *(escape("NULL" if row[column] is None else str(row[column])) for column in columns))
     rows.unpersist()

@@ -15,7 +15,7 @@ from framework.cli import project
 from framework.cli.about import print_about
 from framework.cli.console import wide_enough
 from framework.cli.start import clock, start
-from framework.errors import UnreadableTableError, alternatives
+from framework.errors import alternatives
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -62,7 +62,7 @@ def print_table(name: str, environment: str, overrides: Sequence[str], asked: As
     printed = Printed(title=f"{name}, version {version}", title_justify="left")
     for column in rows.columns:
         printed.add_column(escape(column), overflow="fold")
-    shown, count = _read(name, version, rows, limit)
+    shown, count = _read(lake, name, version, rows, limit)
     for row in shown:
         printed.add_row(*("" if value is None else escape(str(value)) for value in row))
     console = wide_enough(printed)
@@ -88,7 +88,7 @@ def draw_table(name: str, environment: str, overrides: Sequence[str], asked: Ask
         )
     times = (*of.valid, *of.system)
     key = ", ".join(f"{column}={value}" for column, value in asked.key.items())
-    found, count = _read(name, version, rows, MOST_BELIEFS)
+    found, count = _read(lake, name, version, rows, MOST_BELIEFS)
     if count > MOST_BELIEFS:
         raise typer.BadParameter(
             f"{count:,} rows have this --key, and a picture {MOST_BELIEFS} at most: name more columns"
@@ -153,15 +153,9 @@ def _asked_for(
     return lake, rows, pin.version
 
 
-def _read(name: str, version: int | None, rows: "DataFrame", limit: int) -> "tuple[list[Row], int]":
+def _read(lake: "Lake", name: str, version: int | None, rows: "DataFrame", limit: int) -> "tuple[list[Row], int]":
     """Return as many rows, and how many there are. Raises UnreadableTableError."""
-    from py4j.protocol import Py4JJavaError
-    from pyspark.errors import PySparkException
-
     from framework.tables.collect import collected
-    from framework.tables.read import first_line
 
-    try:
+    with lake.readable(name, version):
         return collected(rows.limit(limit)), rows.count()
-    except (Py4JJavaError, PySparkException) as error:
-        raise UnreadableTableError(name, version, first_line(error)) from None

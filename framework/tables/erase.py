@@ -35,8 +35,9 @@ class Where:
 
 
 def count(lake: Lake, where: Where, person: Person) -> int:
-    """Count the rows of a table that have to do with a person."""
-    return lake.spark.read.format("delta").load(lake.path(where.table)).where(where.holds(person)).count()
+    """Count the rows of a table that have to do with a person. Raises UnreadableTableError."""
+    with lake.readable(where.table):
+        return lake.spark.read.format("delta").load(lake.path(where.table)).where(where.holds(person)).count()
 
 
 def erase(lake: Lake, where: Where, person: Person) -> int:
