@@ -95,7 +95,7 @@ def test_columns_may_be_called_as_those_of_the_difference_are(lake: Lake) -> Non
     assert found.columns == ["_Times", "_0", "__times"]
     assert sorted(map(tuple, found.collect())) == [(1, 2, -1), (3, 2, 1)]
     said = lakegate(ROOT, "diff", table.name, "--from", "0", "--set", f"lake.root={lake.root}")
-    assert "1 rows gone, 1 rows new" in said.out, said.err
+    assert "1 row gone, 1 row new" in said.out, said.err
 
 
 def test_what_cannot_be_read_or_is_no_version_is_said(lake: Lake) -> None:
