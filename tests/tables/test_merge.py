@@ -23,7 +23,7 @@ from framework.errors import (
 from framework.session import derive
 from framework.tables import Counts, Lake, RowModel, Table, Write, append, generated, load, sync, upsert
 from framework.tables.commit import Transaction
-from framework.tables.merge import Merge, _changes
+from framework.tables.merge import CHANGE, Merge, _changes
 from framework.tables.slices import among
 from tests.delta import actions, given, rows_of, version_of
 
@@ -279,7 +279,7 @@ def test_a_sequence_may_be_a_column_that_is_generated_or_added(lake: Lake) -> No
     held = lake.spark.sql("SELECT 1 AS at, 'old' AS kind, '2024-01-01' AS day, 4 AS _ingested_at")
 
     def changes(sequence_by: str) -> list[str]:
-        return [row["_change"] for row in _changes(rows, held, EVENTS, Merge(sequence_by), None).collect()]
+        return [row[CHANGE] for row in _changes(rows, held, EVENTS, Merge(sequence_by), None).collect()]
 
     assert (changes("day"), changes("_ingested_at")) == (["update"], [])
 
