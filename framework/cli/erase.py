@@ -31,18 +31,22 @@ def erase_key(
     for where, rows in planned.rows.items():
         if rows or not _ours(where):
             typer.echo(f"{where.table}: {counted(rows, 'row')}{_in_text(where)}")
+    for table in planned.missing:
+        typer.echo(f"{table}: not there")
     for table in planned.others:
         typer.echo(f"{table}: not looked at. It has such columns; if they mean this, declare Table(..., subject=...)")
     confirm("Erase for good, and leave out what is loaded again?", yes=yes, dry_run=dry_run)
-    now = clock()
+    now, dated = clock(), False
     for done in erase_person(lake, settings, jobs, planned, clock=clock):
         does, until = "changed" if done.where.instead else "removed", _until(done, now)
         if done.rows or until or done.held or not _ours(done.where):
             typer.echo(f"{done.where.table}: {counted(done.rows, 'row')} {does}{until}")
+        dated |= bool(until)
         for held in done.held:
             typer.echo(f"  its old files cannot be removed yet: {held}")
     typer.echo("It is on the list that loads, backfills and replays respect, as a salted hash.")
-    typer.echo("Erase again after these dates, or run `lakegate maintain --all`: then the old files go, too.")
+    if dated:
+        typer.echo("Erase again after these dates, or run `lakegate maintain --all`: then the old files go, too.")
 
 
 def _ours(where: "Where") -> bool:

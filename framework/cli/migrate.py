@@ -36,6 +36,7 @@ def migrate_table(
     settings, lake = start(here, f"migrate {name}", environment, overrides, quiet=True)
     from framework.pipeline.rollback import finish_rollback
     from framework.pipeline.work import at_work
+    from framework.state.erased import rename_subject
     from framework.tables.difference import Asked
     from framework.tables.migrate import migrate, plan_migration
 
@@ -51,6 +52,7 @@ def migrate_table(
         if not changes:
             return
         confirm("Alter it?", yes=yes)
+        rename_subject(lake, table.subject, named, clock())  # before the table: no load may miss who was erased
         migrate(lake, table, asked, {"job": job.name, "migration": f"{name} {clock():%Y-%m-%dT%H:%M:%SZ}"})
     typer.echo(f"{name} is as declared, version {int(lake.snapshot(name).version())}.")
 

@@ -48,6 +48,9 @@ def keyed(said: Sequence[str]) -> dict[str, str]:
     parts = [each.partition("=") for each in said]
     if wrong := [name for name, equals, _ in parts if not (name and equals)]:
         raise typer.BadParameter(f"--key {wrong[0]}: say COLUMN=VALUE, such as --key tailnum=N10156")
+    names = [name for name, _, _ in parts]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise typer.BadParameter(f"--key {twice[0]}: say it once; of two values one would be passed over")
     return {name: value for name, _, value in parts}
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, NumericType, StringType
 
 from framework.config import Settings
 from framework.errors import ErasureRefusedError, alternatives
@@ -28,7 +30,7 @@ from framework.tables.alter import schema_of
 from framework.tables.erase import Where, count, erase, gone_from
 from framework.tables.maintain import Maintain
 from framework.tables.model import schema
-from framework.tables.person import Person, digest, mentions
+from framework.tables.person import Person, canonical, mentions, person, untold, words
 from framework.tables.sql import text
 from framework.tables.vacuum import due, now, stopped_by, vacuum
 
@@ -38,12 +40,16 @@ APPEND_ONLY = "delta.appendOnly"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Who is to be erased, and from where, with how many rows; `others` have such columns, and do not say what of."""
+    """Who is to be erased, and from where, with how many rows.
+
+    `others` have such columns, and do not say what of; those that are `missing` are declared, and not there.
+    """
 
     table: str
     person: Person
     rows: Mapping[Where, int]
     others: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ def plan_erasure(lake: Lake, jobs: Sequence[Job], table: str, key: Mapping[str, 
     person = _person(lake, known[table], {name: key[name] for name in subject})
     others = (each for each in known if not known[each].subject and lake.exists(each))
     others = (each for each in others if {*subject} <= {*_columns(lake, each)})
-    return Planned(table, person, {where: count(lake, where, person) for where in places}, tuple(others))
+    missing = tuple(each for each in _about(jobs, subject) if not lake.exists(each))
+    return Planned(table, person, {where: count(lake, where, person) for where in places}, tuple(others), missing)
 
 
 def erase_person(
@@ -121,14 +128,19 @@ def _is_about(job: Job, person: Person) -> bool:
 
 def _places(lake: Lake, jobs: Sequence[Job], table: str, subject: Sequence[str]) -> list[Where]:
     """Return where such a person can be now. Raises ErasureRefusedError with every reason against removing one."""
-    about = {each.name: None for job in jobs for each in job.tables if sorted(each.subject) == [*subject]}
-    concerned = [name for name in about if lake.exists(name)]
+    concerned = [name for name in _about(jobs, subject) if lake.exists(name)]
     if reasons := [reason for name in concerned for reason in _against(lake, name, subject)]:
         raise ErasureRefusedError(table, reasons)
     return [*map(Where, concerned), *(where for job in jobs for where in _words(job) if lake.exists(where.table))]
 
 
+def _about(jobs: Sequence[Job], subject: Sequence[str]) -> list[str]:
+    about = {each.name: None for job in jobs for each in job.tables if sorted(each.subject) == [*subject]}
+    return [*about]
+
+
 def _against(lake: Lake, name: str, subject: Sequence[str]) -> Iterator[str]:
+    yield from (f"{name}: {wrong}" for wrong in untold(schema_of(lake.snapshot(name)), subject))
     if missing := sorted({*subject} - {*_columns(lake, name)}):
         yield f"{name} has no {' and '.join(missing)} yet: run its job, or `lakegate migrate {name}`, first"
     if lake.properties(name).get(APPEND_ONLY) == "true":
@@ -144,16 +156,30 @@ def _person(lake: Lake, table: Table, key: Mapping[str, str]) -> Person:
     if table.model is None and not lake.exists(table.name):
         raise ErasureRefusedError(table.name, ["it is not there yet, and has no row model: run its job first"])
     columns = schema(table.model) if table.model else schema_of(lake.snapshot(table.name))
-    kinds = {name: columns[name].dataType.simpleString() for name in key}
-    values = [F.expr(f"try_cast({text(value)} AS {kinds[name]})") for name, value in key.items()]
-    salted = salt(lake)
-    told = lake.spark.range(1).select(digest(values, salted), *values).first()
+    kinds = {name: columns[name].dataType for name in key}
+    typed = {name: F.expr(f"try_cast({text(key[name])} AS {kind.simpleString()})") for name, kind in kinds.items()}
+    texts = [canonical(typed[name], kind) for name, kind in kinds.items()]
+    told = lake.spark.range(1).select(F.array(*texts), F.array(*(F.size(words(each)) for each in texts))).first()
     assert told is not None
-    if wrong := [name for name, value in zip(key, told[1:], strict=True) if value is None]:
+    if wrong := [name for name, taken in zip(key, told[0], strict=True) if not _is_said(key[name], taken, kinds[name])]:
         raise ErasureRefusedError(
-            table.name, [f"--key {name}: the value is not of its type, {kinds[name]}" for name in wrong]
+            table.name, [f"--key {name}: the value is not {_wanted(kinds[name])}, exactly" for name in wrong]
         )
-    return Person(tuple(key), salted, told[0])
+    return person(tuple(key), salt(lake), told[0], told[1])
+
+
+def _is_said(typed: str, taken: str | None, kind: DataType) -> bool:
+    """Say whether what was typed is what it is taken for, and not what a cast has rounded or filled up."""
+    if taken is None or isinstance(kind, StringType):
+        return taken is not None
+    if isinstance(kind, NumericType):
+        return Decimal(typed.strip()) == Decimal(taken)
+    return typed.strip().removesuffix("Z").replace("T", " ") == taken
+
+
+def _wanted(kind: DataType) -> str:
+    form = {"date": ", such as 2024-01-31", "timestamp": ", such as 2024-01-31 12:00:00, UTC"}
+    return f"of its type, {kind.simpleString()}{form.get(kind.simpleString(), '')}"
 
 
 def _words(job: Job) -> tuple[Where, Where]:

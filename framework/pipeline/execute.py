@@ -39,7 +39,7 @@ from framework.tables import Counts, Loaded, Table, Write, load
 from framework.tables.commit import Transaction, position_of, utc_now
 from framework.tables.load import is_applied, loaded_before
 from framework.tables.maintain import Maintain, carry_out
-from framework.tables.person import without
+from framework.tables.person import untold, without
 from framework.tables.read import newest_version
 from framework.tables.slices import partitions_of
 from framework.tables.write import Replace
@@ -193,7 +193,11 @@ class Execution:
         if missing := sorted({*map(str.lower, table.subject)} - {*map(str.lower, rows.columns)}):
             said = [f"it lacks {name!r}, which says whom a row is about" for name in missing]
             raise FrameMismatchError(f"Table {table.name!r}", said, rows.columns)
-        return without(rows, table.subject, erased(self.reading.lake)) if table.subject else rows
+        if not table.subject:
+            return rows
+        if wrong := untold(rows.select(*table.subject).schema, table.subject):
+            raise FrameMismatchError(f"Table {table.name!r}", wrong, rows.columns)
+        return without(rows, table.subject, erased(self.reading.lake))
 
     def _write(self, node: Node) -> Write:
         """Return how a load writes; a replace by what the batch has written knows which slices that has touched."""

@@ -5,7 +5,7 @@ under <lake.root>/_lakegate
     erasures/<id>.json    what was done, once it is: the tables, how many rows of each, without the data
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
@@ -35,6 +35,18 @@ def put_down(lake: Lake, person: Person, at: datetime) -> None:
     """Put a person on the list, once."""
     if person not in erased(lake):
         _persons(lake).create(_name(at), person)
+
+
+def rename_subject(lake: Lake, subject: Sequence[str], renames: Mapping[str, str], at: datetime) -> None:
+    """Put who is on the list by columns that get new names down by these too; whoever loads by the old ones has those.
+
+    `subject` is as it is after that, `renames` are the new names by the old ones.
+    """
+    old = {new: old for old, new in renames.items()}
+    before = tuple(sorted(old.get(name, name) for name in subject))
+    if before != tuple(sorted(subject)):
+        for person in [each for each in erased(lake) if each.subject == before]:
+            put_down(lake, person.renamed(renames), at)
 
 
 def record_erasure(lake: Lake, done: Erasure) -> None:

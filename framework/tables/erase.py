@@ -8,14 +8,16 @@ from typing import Any
 from delta.tables import DeltaTable
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from framework import fault
 from framework.session import derive
-from framework.tables.commit import ERASURE, commits_since, newest_commit
+from framework.tables.commit import ERASURE, Commit, commits_since, newest_commit
 from framework.tables.lake import Lake
 from framework.tables.person import Person, mentions
 
 VECTORS = "delta.enableDeletionVectors"
+SKIPS_EMPTY = "spark.databricks.delta.skipRecordingEmptyCommits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +31,39 @@ class Where:
     text: str | None = None
     instead: str | None = None
 
-    def holds(self, person: Person) -> Column:
-        """Return whether a row has to do with the person."""
-        return person.is_in() if self.text is None else mentions(F.col(self.text), [person])
+    def holds(self, person: Person, columns: StructType) -> Column:
+        """Return whether a row of these columns has to do with the person."""
+        return person.is_in(columns) if self.text is None else mentions(F.col(self.text), [person])
 
 
 def count(lake: Lake, where: Where, person: Person) -> int:
     """Count the rows of a table that have to do with a person. Raises UnreadableTableError."""
     with lake.readable(where.table):
-        return lake.spark.read.format("delta").load(lake.path(where.table)).where(where.holds(person)).count()
+        rows = lake.spark.read.format("delta").load(lake.path(where.table))
+        return rows.where(where.holds(person, rows.schema)).count()
 
 
 def erase(lake: Lake, where: Where, person: Person) -> int:
     """Remove what has to do with a person in one commit, of all times that the table keeps; return how many rows.
 
-    Where there are none nothing is committed. The commit tells the digest and its salt, and no value. In a table with
-    deletion vectors the files that still hold such rows are written anew.
+    The commit tells the digest, and no value. A table whose rows are about persons has one though there are none to
+    remove: an older version may hold what it has lost since, and is not to be gone back to. In a table with deletion
+    vectors the files that still hold such rows are written anew.
     """
     table = where.table
     rows = count(lake, where, person)
     if rows:
         fault.point(f"before erasure {table}")
         there = DeltaTable.forPath(_session(lake, person), lake.path(table))
+        theirs = where.holds(person, there.toDF().schema)
         if where.text is None or where.instead is None:
-            there.delete(where.holds(person))
+            there.delete(theirs)
         else:
-            there.update(where.holds(person), {where.text: F.lit(where.instead)})
+            there.update(theirs, {where.text: F.lit(where.instead)})
         fault.point(f"after erasure {table}")
+    elif where.text is None and not _is_told(lake, table, person):
+        none = _session(lake, person).read.format("delta").load(lake.path(table)).limit(0)
+        none.write.format("delta").mode("append").save(lake.path(table))
     if lake.properties(table).get(VECTORS) == "true":
         lake.spark.sql(f"REORG TABLE delta.`{lake.path(table)}` APPLY (PURGE)")
     return rows
@@ -71,7 +79,7 @@ def gone_from(lake: Lake, table: str, person: Person) -> tuple[datetime, datetim
 
     None where nothing tells that somebody was erased from the table. Delta cleans its log as it writes a checkpoint.
     """
-    commit = newest_commit(lake, table, lambda each: each.notes.get(ERASURE) == person.digest)
+    commit = newest_commit(lake, table, lambda each: _tells(each, person))
     if commit is None or commit.committed_at is None:
         return None
     name = "org.apache.spark.sql.delta.DeltaConfigs$"
@@ -82,6 +90,21 @@ def gone_from(lake: Lake, table: str, person: Person) -> tuple[datetime, datetim
     return datetime.fromtimestamp(files / 1000, UTC), datetime.fromtimestamp(log / 1000, UTC)
 
 
+def _is_told(lake: Lake, table: str, person: Person) -> bool:
+    """Say whether a commit tells of the person's erasure, and none since is by a hand that can have undone it."""
+    newest = newest_commit(lake, table, lambda each: _tells(each, person) or (each.changes_data and _by_hand(each)))
+    return newest is not None and _tells(newest, person)
+
+
+def _tells(commit: Commit, person: Person) -> bool:
+    return commit.notes.get(ERASURE) == person.digest
+
+
+def _by_hand(commit: Commit) -> bool:
+    return ERASURE not in commit.notes and "job" not in commit.notes
+
+
 def _session(lake: Lake, person: Person) -> SparkSession:
     told = json.dumps({ERASURE: person.digest})
-    return derive(lake.spark, {"spark.databricks.delta.commitInfo.userMetadata": told})
+    confs = {"spark.databricks.delta.commitInfo.userMetadata": told, SKIPS_EMPTY: "false"}
+    return derive(lake.spark, confs)

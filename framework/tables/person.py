@@ -1,37 +1,98 @@
-"""A person who was erased: known by a digest of the columns that say whom a row is about.
+"""A person who was erased: known by digests of the columns that say whom a row is about.
 
-What is kept of somebody is that digest, of a salt and the values, from which the values cannot be read: rows, and texts
-in which the values stand, are recognised by it.
+What is kept of somebody is, for each of these columns, a digest of a salt and the value, from which the value cannot be
+read: rows, and texts in which the values stand, are recognised by it. A value is hashed as one text whatever its type:
+17 is a bigint, a decimal(9,2) and a string alike, and a timestamp is the time in UTC.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    DataType,
+    DateType,
+    DecimalType,
+    IntegralType,
+    StringType,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
 
-# In a text: what may stand between two marks, `x, Max Meier`, and what is a word wherever it stands, `id 17!`.
-MARKS = r"[,;|=:\t\r\n\"'(){}\[\]]"
-WORD = r"-?[\p{L}\p{N}_](?:[\p{L}\p{N}_@.+-]*[\p{L}\p{N}_])?"
+TELLING = (IntegralType, DecimalType, DateType, TimestampType, TimestampNTZType, StringType)
+
+# A text is cut into words, `17` or `max@example.org` or `-1.7`, blanks, and single characters of all else.
+WORDS = r"(?s)-?[\p{L}\p{N}_](?:[\p{L}\p{N}_@.+-]*[\p{L}\p{N}_])?|\s+|."
+NUMBER = r"^(-?)0*(\d+)(?:\.0*|(\.\d*[1-9])0*)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the values by which a person is known: of how many words, blanks and marks it is, and its digest."""
+
+    words: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom rows are about: the columns that say so, in their order, and the digest of a salt and their values."""
+    """Whom rows are about: the columns that say so, in their order, a salt, and what is kept of their values."""
 
     subject: tuple[str, ...]
     salt: str
-    digest: str
+    parts: tuple[Part, ...]
 
-    def is_in(self) -> Column:
-        """Return whether a row is about this person; a row with a NULL in these columns is about nobody."""
-        return digest([F.col(f"`{name}`") for name in self.subject], self.salt) == self.digest
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the salt and of the digests of the values."""
+        return _sha256(self.salt + "".join(part.digest for part in self.parts))
+
+    def is_in(self, columns: StructType) -> Column:
+        """Return whether a row of these columns is about this person; one with a NULL in them is about nobody."""
+        texts = [canonical(_named(name), columns[name].dataType) for name in self.subject]
+        return _digest(texts, self.salt) == self.digest
+
+    def renamed(self, names: Mapping[str, str]) -> "Person":
+        """Return the same person where columns have new names, given by the old ones."""
+        found = {names.get(name, name): part for name, part in zip(self.subject, self.parts, strict=True)}
+        return Person(tuple(sorted(found)), self.salt, tuple(found[name] for name in sorted(found)))
 
 
-def digest(values: Sequence[Column], salt: str) -> Column:
-    """Return the SHA-256 of a salt and of values as text, so that 17 and '17' are one; NULL where one of them is."""
-    texts = F.array(*(value.cast("string") for value in values))
-    return F.when(~F.exists(texts, lambda text: text.isNull()), _hashed(texts, salt))
+def person(subject: Sequence[str], salt: str, texts: Sequence[str], words: Sequence[int]) -> Person:
+    """Return whom values tell, given as their canonical texts, of so many words each."""
+    parts = [Part(count, _sha256(salt + text)) for text, count in zip(texts, words, strict=True)]
+    return Person(tuple(subject), salt, tuple(parts))
+
+
+def untold(columns: StructType, subject: Sequence[str]) -> list[str]:
+    """Say which of the columns that should tell a person cannot: their values have more than one text, or none."""
+    kinds = {field.name: field.dataType for field in columns.fields if field.name in subject}
+    by = "a whole number, a decimal, a date, a timestamp or a string"
+    wrong = {name: kind for name, kind in kinds.items() if not isinstance(kind, TELLING)}
+    return [f"{name!r} is {kind.simpleString()}, and a person is told by {by}" for name, kind in wrong.items()]
+
+
+def canonical(value: Column, kind: DataType) -> Column:
+    """Return the text of a value, the same for all types that can hold it, in every time zone of a session.
+
+    17 -> 17    17.00 -> 17    17.50 -> 17.5    2024-01-31    2024-01-31 12:00:00.5 (UTC)    a string as it is
+    """
+    if isinstance(kind, DecimalType):
+        plain = F.translate(F.format_number(value, kind.scale), ",", "")
+        return F.regexp_replace(plain, r"\.?0+$", "") if kind.scale else plain
+    if isinstance(kind, TimestampType):
+        since = F.make_dt_interval(secs=value.cast("decimal(18,6)"))
+        value = F.lit("1970-01-01").cast("timestamp_ntz") + since
+    return value.cast("string")
+
+
+def words(text: Column) -> Column:
+    """Return the words of a text in their order, and what is between them: joined again they are the text."""
+    return F.regexp_extract_all(text, F.lit(WORDS), F.lit(0))
 
 
 def without(rows: DataFrame, subject: Sequence[str], erased: Sequence[Person]) -> DataFrame:
@@ -43,42 +104,62 @@ def without(rows: DataFrame, subject: Sequence[str], erased: Sequence[Person]) -
                        NULL  rome
     """
     names = tuple(sorted(subject))
-    for salt, digests in _by_salt([person for person in erased if person.subject == names]):
-        rows = rows.where(~F.coalesce(digest([F.col(f"`{name}`") for name in names], salt).isin(digests), F.lit(False)))
+    kinds = [field.dataType for field in rows.select(*map(_named, names)).schema.fields]
+    texts = [canonical(_named(name), kind) for name, kind in zip(names, kinds, strict=True)]
+    for salt, persons in _by_salt([person for person in erased if person.subject == names]):
+        digests = [person.digest for person in persons]
+        rows = rows.where(~F.coalesce(_digest(texts, salt).isin(digests), F.lit(False)))
     return rows
 
 
 def mentions(text: Column, persons: Sequence[Person]) -> Column:
-    """Return whether the values of one of the persons stand in a text, as words or between marks; NULL mentions nobody.
+    """Return whether all values of one of the persons stand in a text, as words or between marks.
 
-    Nobody's name is known here, only digests: each word is hashed; for a subject of two columns, each two words.
+    Nobody's name is known here, only digests: so from each word on, as many words as a value has are hashed, with what
+    is between them. NULL mentions nobody.
     """
-    parts = F.transform(F.split(text, MARKS), lambda part: F.trim(part))
-    words = F.array_distinct(F.concat(F.regexp_extract_all(text, F.lit(WORD), F.lit(0)), parts))
     found = F.lit(False)
-    for size in sorted({len(person.subject) for person in persons}):
-        combined = F.transform(words, lambda word: F.array(word))
-        for _ in range(size - 1):
-            combined = _each_with(combined, words)
-        for salt, digests in _by_salt([person for person in persons if len(person.subject) == size]):
-            found |= _has_one_of(combined, salt, digests)
+    for salt, those in _by_salt(persons):
+        found |= F.exists(F.array(words(text)), partial(_tell, salt, those))
     return F.coalesce(found, F.lit(False))
 
 
-def _has_one_of(combined: Column, salt: str, digests: Sequence[str]) -> Column:
-    return F.exists(combined, lambda texts: _hashed(texts, salt).isin(*digests))
-
-
-def _each_with(combined: Column, words: Column) -> Column:
-    return F.flatten(
-        F.transform(combined, lambda texts: F.transform(words, lambda word: F.concat(texts, F.array(word))))
+def _tell(salt: str, persons: Sequence[Person], cut: Column) -> Column:
+    """Return whether the words of a text have all parts of one of the persons, who have the same salt."""
+    sizes = sorted({part.words for person in persons for part in person.parts} - {0})
+    digests = sorted({part.digest for person in persons for part in person.parts})
+    runs = [_runs(cut, size) for size in sizes]
+    numbers = F.transform(cut, lambda word: F.regexp_replace(word, NUMBER, "$1$2$3"))  # 017.0 is 17
+    hashes = F.transform(F.concat(numbers, *runs), lambda run: _hashed(run, salt))
+    wanted = F.array(*(F.array(*(F.lit(part.digest) for part in person.parts)) for person in persons))
+    return F.exists(
+        F.array(F.filter(hashes, lambda each: each.isin(digests))),
+        lambda there: (F.size(there) > 0) & F.exists(wanted, lambda parts: F.size(F.array_except(parts, there)) == 0),
     )
 
 
-def _hashed(texts: Column, salt: str) -> Column:
-    return F.sha2(F.concat(F.lit(salt), F.to_json(texts)), 256)
+def _runs(cut: Column, size: int) -> Column:
+    """Return what each word begins, of so many words; near the end of fewer, which is nobody's value."""
+    return F.transform(cut, lambda _, at: F.array_join(F.slice(cut, at + 1, size), ""))
 
 
-def _by_salt(persons: Sequence[Person]) -> Iterator[tuple[str, list[str]]]:
+def _digest(texts: Sequence[Column], salt: str) -> Column:
+    """Return the digest of whom texts tell; NULL where one of them is."""
+    return _hashed(F.concat(*(_hashed(text, salt) for text in texts)), salt)
+
+
+def _hashed(text: Column, salt: str) -> Column:
+    return F.sha2(F.concat(F.lit(salt), text), 256)
+
+
+def _sha256(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def _named(name: str) -> Column:
+    return F.col(f"`{name}`")
+
+
+def _by_salt(persons: Sequence[Person]) -> Iterator[tuple[str, list[Person]]]:
     for salt in dict.fromkeys(person.salt for person in persons):
-        yield salt, [person.digest for person in persons if person.salt == salt]
+        yield salt, [person for person in persons if person.salt == salt]

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from framework.errors import DeclarationError, alternatives
-from framework.tables.model import RowModel, columns, generated_columns
+from framework.tables.model import RowModel, columns, generated_columns, schema
 from framework.tables.names import one_of, several
+from framework.tables.person import untold
 
 OnSchemaChange: TypeAlias = Literal["refuse", "add_columns", "widen"]
 MOST_CLUSTERED = 4  # Delta's own bound
@@ -28,7 +29,8 @@ class Table:
     `lakegate migrate`.
 
     `subject` names the columns that say whom a row is about, alike in every table: by these `lakegate erase` finds a
-    person's rows, and a load leaves out the rows of persons that were erased.
+    person's rows, and a load leaves out the rows of persons that were erased. They are whole numbers, decimals, dates,
+    timestamps or strings.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Table:
             raise DeclarationError(
                 said_of, f"subject names {computed.pop()!r}, which Delta computes: frames have to tell it"
             )
+        if self.model and self.subject and (wrong := untold(schema(self.model), self.subject)):
+            raise DeclarationError(said_of, f"subject: {'; '.join(wrong)}")
         if self.partition_by and self.cluster_by:
             raise DeclarationError(said_of, "it is partitioned and clustered, and Delta does one or the other")
         if len(self.cluster_by) > MOST_CLUSTERED:

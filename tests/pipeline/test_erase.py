@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from deltalake import DeltaTable
+from pydantic import Field
 
 from framework import fault
 from framework.config import LandingSettings, Settings
@@ -89,6 +92,23 @@ def broken(customers: Frame[Customer]) -> Frame[Order]:
 
 
 reading = Job("reading", stages=[extract(customers=table(NOW)), broken, load(broken, into=ORDERS, write=upsert())])
+
+
+class Levy(RowModel):
+    rate: Decimal = Field(max_digits=9, decimal_places=2)
+
+
+class Born(RowModel):
+    born: date
+
+
+class Seen(RowModel):
+    seen: datetime
+
+
+LEVIES = Table("silver.levies", Levy, subject="rate")
+BORN = Table("silver.born", Born, subject="born")
+SEEN = Table("silver.seen", Seen, subject="seen")
 JOBS = [job, reading]
 Run = Callable[..., str]
 
@@ -191,6 +211,35 @@ def test_who_was_erased_before_a_table_was_there_is_not_let_in(lake: Lake, here:
     assert _names(lake) == [[("Max",)]] * 3
 
 
+def test_a_version_with_a_person_whom_the_table_had_lost_by_then_is_not_gone_back_to(
+    lake: Lake, here: Settings, arrived: Run
+) -> None:
+    first = arrived("1", "17,Erika,2024-01-01", "18,Max,2024-01-01")
+    before = version_of(lake, NOW)
+    removed = DeltaTable(lake.path(NOW.name)).delete("id = 17")
+    assert removed["num_deleted_rows"] == 1
+    assert plan_restore(lake, NOW.name, before)
+    assert _erase(lake, here, "17")[NOW.name].rows == 0
+    left = version_of(lake, NOW)
+    assert left == before + 2
+    with pytest.raises(RestoreRefusedError, match="who would be back"):
+        plan_restore(lake, NOW.name, before)
+    with (
+        at_work(job, lake, here, None, clock=lambda: NOON) as work,
+        pytest.raises(RollbackRefusedError, match=r"silver\.customers: a person was erased from it since"),
+    ):
+        plan_rollback(work, first)
+    _erase(lake, here, "17")
+    assert version_of(lake, NOW) == left  # said once
+    # By hand somebody brings her back, and takes her away again.
+    DeltaTable(lake.path(NOW.name)).restore(before)
+    there = version_of(lake, NOW)
+    DeltaTable(lake.path(NOW.name)).delete("id = 17")
+    assert _erase(lake, here, "17")[NOW.name].rows == 0
+    with pytest.raises(RestoreRefusedError, match="who would be back"):
+        plan_restore(lake, NOW.name, there)
+
+
 def test_a_table_that_was_made_since_the_question_is_erased_from_too(lake: Lake, here: Settings, arrived: Run) -> None:
     planned = plan_erasure(lake, JOBS, NOW.name, {"id": "17"})
     assert planned.rows == {}
@@ -249,3 +298,22 @@ def test_what_cannot_be_erased_says_why(table: str, key: dict[str, str], why: st
         plan_erasure(lake, JOBS, table, key)
     assert why in str(refused.value)
     assert _names(lake) == [[("Erika",)]] * 3
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "right", "why"),
+    [
+        (LEVIES, {"rate": "17.004"}, {"rate": " 17.0"}, "of its type, decimal(9,2), exactly"),
+        (BORN, {"born": "2020"}, {"born": "2020-01-01"}, "of its type, date, such as 2024-01-31, exactly"),
+        (SEEN, {"seen": "2020-01-01"}, {"seen": "2020-01-01T12:00:00Z"}, "such as 2024-01-31 12:00:00, UTC"),
+    ],
+)
+def test_a_value_that_would_be_taken_for_anothers_is_refused(
+    table: Table, key: dict[str, str], right: dict[str, str], why: str, lake: Lake
+) -> None:
+    rows = extract(rows=files("none", table.model or RowModel, format="csv"))
+    never = Job("never", stages=[rows, load(rows, into=table, write=append())])
+    with pytest.raises(ErasureRefusedError) as refused:
+        plan_erasure(lake, [never], table.name, key)
+    assert why in str(refused.value)
+    assert plan_erasure(lake, [never], table.name, right).missing == (table.name,)

@@ -301,6 +301,7 @@ def test_a_load_makes_the_changes_that_the_declaration_allows_and_says_the_way_f
         ({"cluster_by": "kms"}, "Did you mean 'km'?"),
         ({"model": None, "checks": True}, "it has none"),
         ({"model": declared(half=(float, generated("km / 2"))).model, "subject": "half"}, "which Delta computes"),
+        ({"subject": "km"}, "'km' is double, and a person is told by"),
     ],
 )
 def test_a_declaration_that_cannot_be_is_refused(wrong: dict[str, Any], said: str) -> None:

@@ -66,4 +66,4 @@ def test_a_person_is_not_counted_in_a_table_whose_files_are_gone(lake: Lake) -> 
     for file in Path(lake.path(CITIES.name)).glob("*.parquet"):
         file.unlink()
     with pytest.raises(UnreadableTableError):
-        count(lake, Where(CITIES.name), Person(("id",), "salt", "digest"))
+        count(lake, Where(CITIES.name), Person(("id",), "salt", ()))
