@@ -537,7 +537,7 @@ class OperationError(DataRefusedError, ValueError):
     def __init__(
         self, table: str, column: str, found: Sequence[str], known: Sequence[str], says: str = "what a row does"
     ) -> None:
-        self.table, self.column, self.found = table, column, tuple(found)
+        self.table, self.column, self.found, self.says = table, column, tuple(found), says
         super().__init__(
             f"Column {column!r} of the rows for table {table!r} holds {', '.join(found)}. It says {says}: "
             f"{', '.join(map(repr, known))}. Mend it in the transform, or take these rows out."
@@ -674,14 +674,15 @@ class OverlapError(TableError, ValueError):
 
 
 class UnreadableTableError(TableError, OSError):
-    """The log of a table names files that cannot be read."""
+    """The log of a table cannot be read, or names files that cannot be."""
 
-    def __init__(self, table: str, version: int | None, words: str) -> None:
-        self.table, self.version, self.words = table, version, words
+    def __init__(self, table: str, path: str, words: str, version: int | None = None) -> None:
+        self.table, self.path, self.words, self.version = table, path, words, version
+        as_of = "" if version is None else f" as of version {version}"
         super().__init__(
-            f"Table {table!r} cannot be read as of version {version}: {words}. Where its files are gone, they were "
-            "vacuumed or removed by hand: restore them from a backup, or read a version whose files are there "
-            "(--version N, --run RUN)."
+            f"Table {table!r} cannot be read{as_of}: {words}. Where files of it are gone, they were vacuumed or "
+            f"removed by hand: restore them, and those of its log that are damaged, at {path} from a backup; or where "
+            "the log is whole read a version whose files are there (--version N, --run RUN)."
         )
 
 

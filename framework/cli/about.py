@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Printed
 
-from framework.cli.console import wide_enough
+from framework.cli.console import counted, sized, wide_enough
 
 if TYPE_CHECKING:
     from framework.tables import Lake
+    from framework.tables.commit import Commit
+    from framework.tables.maintain import Size
 
 COMMITS = 10
 
@@ -26,7 +28,7 @@ def print_about(lake: "Lake", name: str) -> None:
     size, snapshot = size_of(lake, name), lake.snapshot(name)
     metadata = snapshot.metadata()
     console = Console(highlight=False)
-    console.print(f"[bold]{escape(name)}[/bold]  {size}", soft_wrap=True)
+    console.print(f"[bold]{escape(name)}[/bold]  {told(size)}", soft_wrap=True)
     console.print(escape(f"{lake.path(name)}  {metadata.description() or ''}".rstrip()), soft_wrap=True)
     for said, columns in (("partitioned", partition_columns(snapshot)), ("clustered", clustering(lake, snapshot))):
         if columns:
@@ -42,6 +44,11 @@ def print_about(lake: "Lake", name: str) -> None:
     _print("Held", ("version", "by"), _held(lake, name))
 
 
+def told(size: "Size") -> str:
+    """Return `12 files, 3.4 MB, versions 0 to 9`."""
+    return f"{counted(size.files, 'file')}, {sized(size.size)}, versions {size.oldest} to {size.version}"
+
+
 def _kind(kind: object) -> str:
     return kind if isinstance(kind, str) else json.dumps(kind)
 
@@ -55,11 +62,25 @@ def _history(lake: "Lake", name: str, newest: int) -> list[tuple[str, ...]]:
             str(commit.version),
             f"{datetime.fromtimestamp((commit.committed_at or 0) / 1000, UTC):%Y-%m-%d %H:%M:%S}",
             commit.operation,
-            str(commit.notes.get("run") or commit.notes.get("maintained_by") or ""),
+            _by(commit),
         )
         for commit in commits
         if commit
     ]
+
+
+def _by(commit: "Commit") -> str:
+    """Return what a commit's notes say of who made it, or of what it is for."""
+    from framework.tables.commit import ERASURE, SCHEMA_CHANGE
+
+    notes = commit.notes
+    if ERASURE in notes:
+        return "erase"
+    if "restored_to" in notes:
+        return f"restore to version {notes['restored_to']}"
+    if "rollback" in notes:
+        return f"rollback of {notes.get('job', '')}"
+    return str(notes.get(SCHEMA_CHANGE) or notes.get("run") or notes.get("maintained_by") or "")
 
 
 def _bookmarks(snapshot: Any) -> list[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The width of what is printed."""
+"""How wide what is printed may be, and numbers with their units."""
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -12,3 +12,13 @@ def wide_enough(table: Table) -> Console:
         wanted = Measurement.get(console, console.options.update(max_width=1_000), table)
         console.width = max(console.width, wanted.maximum)
     return console
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 file`, `2,000 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def sized(size: int) -> str:
+    """Return a number of bytes as `3.4 MB`, below one as `12.3 KB`."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} KB"

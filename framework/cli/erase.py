@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from framework.cli import project
+from framework.cli.console import counted
 from framework.cli.options import confirm
 from framework.cli.start import clock, start
 from framework.cli.table import keyed
@@ -28,7 +29,8 @@ def erase_key(
 
     planned = plan_erasure(lake, jobs, name, wanted)
     for where, rows in planned.rows.items():
-        typer.echo(f"{where.table}: {rows:,} rows{_in_text(where)}")
+        if rows or not _ours(where):
+            typer.echo(f"{where.table}: {counted(rows, 'row')}{_in_text(where)}")
     for table in planned.missing:
         typer.echo(f"{table}: not there")
     for table in planned.others:
@@ -36,14 +38,20 @@ def erase_key(
     confirm("Erase for good, and leave out what is loaded again?", yes=yes, dry_run=dry_run)
     now, dated = clock(), False
     for done in erase_person(lake, settings, jobs, planned, clock=clock):
-        does = "rows changed" if done.where.instead else "rows removed"
-        typer.echo(f"{done.where.table}: {done.rows:,} {does}{_until(done, now)}")
-        dated |= bool(_until(done, now))
+        does, until = "changed" if done.where.instead else "removed", _until(done, now)
+        if done.rows or until or done.held or not _ours(done.where):
+            typer.echo(f"{done.where.table}: {counted(done.rows, 'row')} {does}{until}")
+        dated |= bool(until)
         for held in done.held:
             typer.echo(f"  its old files cannot be removed yet: {held}")
     typer.echo("It is on the list that loads, backfills and replays respect, as a salted hash.")
     if dated:
         typer.echo("Erase again after these dates, or run `lakegate maintain --all`: then the old files go, too.")
+
+
+def _ours(where: "Where") -> bool:
+    """Whether a table is the framework's own, one for each job: where nothing is in it, there is nothing to say."""
+    return where.table.startswith("_lakegate.")
 
 
 def _in_text(where: "Where") -> str:

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table as Printed
 
 from framework.cli import project
+from framework.cli.about import told
 from framework.cli.console import wide_enough
 from framework.cli.start import start
 from framework.errors import UnknownTableError
@@ -46,8 +47,8 @@ def maintain_tables(
             found = carry_out(
                 lake, how, holds(lake, table, how.retired), {"maintained_by": "lakegate"}, dry_run=dry_run
             )
-        cells = ("; ".join(found.done) or "nothing to do", "; ".join(found.refused), str(found.after))
-        printed.add_row(*map(escape, (table, str(found.before), *cells)))
+        cells = ("; ".join(found.done) or "nothing to do", "; ".join(found.refused), told(found.after))
+        printed.add_row(*map(escape, (table, told(found.before), *cells)))
     wide_enough(printed).print(printed)
 
 

@@ -19,9 +19,11 @@ def moment(text: str) -> datetime:
     """Return the time that was typed; without a zone it is UTC."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        at.astimezone(UTC)
+    except (ValueError, OverflowError):  # it is before the first year of UTC, or after the last
         raise typer.BadParameter(f"{text!r} is no time: use YYYY-MM-DD or YYYY-MM-DDTHH:MM") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at
 
 
 def confirm(question: str, *, yes: bool = False, dry_run: bool = False) -> None:

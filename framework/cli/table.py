@@ -13,8 +13,9 @@ from rich.table import Table as Printed
 
 from framework.cli import project
 from framework.cli.about import print_about
+from framework.cli.console import wide_enough
 from framework.cli.start import clock, start
-from framework.errors import UnreadableTableError, alternatives
+from framework.errors import alternatives
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -64,10 +65,10 @@ def print_table(name: str, environment: str, overrides: Sequence[str], asked: As
     printed = Printed(title=f"{name}, version {version}", title_justify="left")
     for column in rows.columns:
         printed.add_column(escape(column), overflow="fold")
-    shown, count = _read(name, version, rows, limit)
+    shown, count = _read(lake, name, version, rows, limit)
     for row in shown:
         printed.add_row(*("" if value is None else escape(str(value)) for value in row))
-    console = Console(highlight=False)
+    console = wide_enough(printed)
     console.print(printed)
     console.print(f"{len(shown)} of {count:,} rows")
 
@@ -83,26 +84,36 @@ def draw_table(name: str, environment: str, overrides: Sequence[str], asked: Ask
         raise typer.BadParameter("--timeline draws one key: say --key COLUMN=VALUE, once for each column of the key")
     lake, rows, version = _asked_for(name, environment, overrides, asked)
     of = periods(lake, Table(name))
+    if of.system_time is None:
+        raise typer.BadParameter(
+            f"--timeline draws bitemporal tables, and {name} keeps no system time. "
+            "Without --timeline, --key prints the key's versions"
+        )
     times = (*of.valid, *of.system)
-    found, count = _read(name, version, rows, MOST_BELIEFS)
+    key = ", ".join(f"{column}={value}" for column, value in asked.key.items())
+    found, count = _read(lake, name, version, rows, MOST_BELIEFS)
     if count > MOST_BELIEFS:
         raise typer.BadParameter(
             f"{count:,} rows have this --key, and a picture {MOST_BELIEFS} at most: name more columns"
         )
+    if not found:
+        typer.echo(f"no rows with {key}")
+        return
     payload = [column for column in rows.columns if column not in (*times, *asked.key, *ADDED)]
     told = [column for column in payload if len({str(row[column]) for row in found}) > 1] or payload[:1]
     beliefs = [
         timeline.Belief(
-            ", ".join(f"{column}={row[column]}" if len(told) > 1 else str(row[column]) for column in told),
+            ", ".join(f"{column}={'NULL' if row[column] is None else row[column]}" for column in told),
             (row[times[0]], row[times[1]]),
             (row[times[2]], row[times[3]]),
         )
         for row in found
     ]
     drawn = timeline.timeline(beliefs)
-    typer.echo(timeline.text(drawn))
+    console = Console()
+    typer.echo(f"{name}, {key}")
+    typer.echo(timeline.text(drawn, console.width if console.is_terminal else None))
     if svg:
-        key = ", ".join(f"{column}={value}" for column, value in asked.key.items())
         svg.parent.mkdir(parents=True, exist_ok=True)
         svg.write_text(timeline.svg(drawn, f"{name}, {key}"), encoding="utf-8")
 
@@ -145,15 +156,9 @@ def _asked_for(
     return lake, rows, pin.version
 
 
-def _read(name: str, version: int | None, rows: "DataFrame", limit: int) -> "tuple[list[Row], int]":
+def _read(lake: "Lake", name: str, version: int | None, rows: "DataFrame", limit: int) -> "tuple[list[Row], int]":
     """Return as many rows, and how many there are. Raises UnreadableTableError."""
-    from py4j.protocol import Py4JJavaError
-    from pyspark.errors import PySparkException
-
     from framework.tables.collect import collected
-    from framework.tables.read import first_line
 
-    try:
+    with lake.readable(name, version):
         return collected(rows.limit(limit)), rows.count()
-    except (Py4JJavaError, PySparkException) as error:
-        raise UnreadableTableError(name, version, first_line(error)) from None

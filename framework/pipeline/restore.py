@@ -11,7 +11,7 @@ from framework.pipeline.guarded import guarded
 from framework.process import this_one
 from framework.tables import Lake
 from framework.tables.commit import alterations_since, commits_since
-from framework.tables.history.times import SYSTEM
+from framework.tables.layout import SYSTEM
 from framework.tables.restore import can_restore, restore, undone_loads
 
 

@@ -17,8 +17,8 @@ from framework.pipeline.work import Work
 from framework.state import History, Rollback
 from framework.state.history import name
 from framework.tables.commit import ERASURE, MAINTENANCE, alterations_since, commits_since, same_rows
-from framework.tables.history.times import SYSTEM
 from framework.tables.lake import Lake
+from framework.tables.layout import SYSTEM
 from framework.tables.restore import can_restore, fence, restore
 
 HARMLESS = (*MAINTENANCE, "CHANGE COLUMN", "COMPUTE STATS")

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 NOTHING = "·"
 FOREVER_YEAR = 9999
+DAY = len("2013-06-01")
 COLUMN_WIDTH, ROW_HEIGHT, SIDE, TOP, MARGIN = 130, 34, 160, 56, 20
 FILLS = ("#dbeafe", "#fef3c7", "#dcfce7", "#fee2e2", "#ede9fe", "#ffedd5", "#cffafe", "#e5e7eb")
 
@@ -51,11 +52,13 @@ def timeline(beliefs: Sequence[Belief]) -> Timeline:
     return Timeline(tuple(valid), tuple(system), tuple(tuple(believed(at, told) for at in valid) for told in system))
 
 
-def text(drawn: Timeline) -> str:
-    """Return the picture as lines of text."""
+def text(drawn: Timeline, width: int | None = None) -> str:
+    """Return the picture as lines of text; values are cut to what a width has room for."""
     heading = ["system time", *map(_short, drawn.valid)]
+    times = max((len(_short(told)) for told in drawn.system), default=0)
+    room = None if width is None else (width - times) // max(len(drawn.valid), 1) - 3
     rows = [
-        [_short(told), *(cell or NOTHING for cell in cells)]
+        [_short(told), *(_cut(cell or NOTHING, room) for cell in cells)]
         for told, cells in zip(drawn.system, drawn.lines, strict=True)
     ]
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
@@ -63,6 +66,11 @@ def text(drawn: Timeline) -> str:
         "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (heading, *rows)
     )
+
+
+def _cut(says: str, room: int | None) -> str:
+    """Shorten a value; to less than the length of a day, which stands above it, would gain nothing."""
+    return says if room is None or len(says) <= max(room, DAY) else says[: max(room, DAY) - 1] + "…"
 
 
 def svg(drawn: Timeline, title: str) -> str:

@@ -13,8 +13,9 @@ from framework.errors import BackfillRefusedError, ChangesMissingError
 from framework.sources.source import Bookmark, News, Reading, file_gone
 from framework.tables import Lake, RowModel, Table
 from framework.tables.commit import read_commit
+from framework.tables.lake import first_line
 from framework.tables.model import schema
-from framework.tables.read import first_line, newest_version, read
+from framework.tables.read import newest_version, read
 
 CHANGE_TYPE, COMMIT_VERSION, COMMIT_TIMESTAMP = "_change_type", "_commit_version", "_commit_timestamp"
 FEED = "delta.enableChangeDataFeed"

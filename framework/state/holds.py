@@ -15,7 +15,7 @@ from framework.state.history import History, name
 from framework.tables import Lake, Table
 from framework.tables.commit import Transaction, find_commit, position_of, same_rows
 from framework.tables.erase import erasures_since
-from framework.tables.history.times import SYSTEM
+from framework.tables.layout import SYSTEM
 from framework.tables.vacuum import Hold
 
 

@@ -1,17 +1,18 @@
 """Diff: the rows in which two versions of a table differ."""
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import MapType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
 from framework.tables.compare import comparable, holds
 from framework.tables.lake import Lake
 from framework.tables.read import read
-from framework.tables.sql import named
+from framework.tables.sql import named, unlike
 from framework.tables.table import Table
+from framework.tables.widening import widens_since
 
 TIMES = "_times"
 
@@ -25,22 +26,106 @@ def diff(lake: Lake, table: Table, old: int, new: int) -> DataFrame:
                         Bonn                 NULL   1
                         NULL
 
-    NULL is a value like others. A column that a version does not have is NULL in it. Raises UnknownSnapshotError.
+    NULL is a value like others. What a version does not have of a column, or of its structs, is NULL in it. A column
+    whose type was widened is compared as the wider one; one that has another type altogether is another column, and
+    both are called with their types, such as `zip (string)`. How often is the last column, `_times` where the table has
+    no column of that name. Raises UnknownSnapshotError.
     """
-    versions = [read(lake, table, version=version) for version in (old, new)]
-    names = list(dict.fromkeys(name for rows in versions for name in rows.columns))
-    counted = [rows.withColumn(TIMES, F.lit(sign)) for rows, sign in zip(versions, (-1, 1), strict=True)]
-    both = reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), counted)
-    maps = {name: f"_map_{n}" for n, name in enumerate(names) if holds(both.schema[name].dataType, MapType)}
-    kept = (F.first(F.col(named((name,)))).alias(whole) for name, whole in maps.items())
-    grouped = both.groupBy(*_comparable(both, names)).agg(F.sum(TIMES).alias(TIMES), *kept).where(f"{TIMES} <> 0")
-    return grouped.select(*(F.col(maps.get(name, named((name,)))).alias(name) for name in names), TIMES)
+    before, after = (read(lake, table, version=version) for version in (old, new))
+    columns = list(_columns(before.schema, after.schema))
+    kinds = {f"_{n}": each.kind for n, each in enumerate(columns)}  # no name of theirs meets one of ours
+    was = before.select(*(_value(each.old, each.kind) for each in columns), F.lit(-1)).toDF(*kinds, TIMES)
+    now = after.select(*(_value(each.new, each.kind) for each in columns), F.lit(1)).toDF(*kinds, TIMES)
+    whole = {name: f"_map{name}" for name, kind in kinds.items() if holds(kind, MapType)}
+    by = (comparable(F.col(name), kind).alias(name) for name, kind in kinds.items())
+    kept = (F.first(F.col(name)).alias(kept) for name, kept in whole.items())
+    grouped = was.union(now).groupBy(*by).agg(F.sum(TIMES).alias(TIMES), *kept).where(f"{TIMES} <> 0")
+    names: list[str] = []
+    for each in columns:
+        names.append(unlike(each.name, names))
+    return grouped.select(*(whole.get(name, name) for name in kinds), TIMES).toDF(*names, unlike(TIMES, names))
 
 
 def ordered(difference: DataFrame) -> DataFrame:
     """Return a difference in the order of its columns."""
-    return difference.orderBy(*_comparable(difference, difference.columns))
+    return difference.orderBy(*(comparable(F.col(named((f.name,))), f.dataType) for f in difference.schema.fields))
 
 
-def _comparable(rows: DataFrame, names: Sequence[str]) -> list[Column]:
-    return [comparable(F.col(named((name,))), rows.schema[name].dataType).alias(name) for name in names]
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A column of the difference, and the one that it is in each version."""
+
+    name: str
+    kind: DataType
+    old: StructField | None
+    new: StructField | None
+
+
+def _columns(old: StructType, new: StructType) -> Iterator[_Compared]:
+    have, wanted = ({field.name.casefold(): field for field in columns.fields} for columns in (old, new))
+    for name in dict.fromkeys((*have, *wanted)):
+        was, now = have.get(name), wanted.get(name)
+        if was is None or now is None:
+            only = was or now
+            assert only is not None
+            yield _Compared(only.name, only.dataType, was, now)
+        elif kind := _common(was.dataType, now.dataType):
+            yield _Compared(now.name, kind, was, now)
+        else:
+            yield _Compared(f"{was.name} ({was.dataType.simpleString()})", was.dataType, was, None)
+            yield _Compared(f"{now.name} ({now.dataType.simpleString()})", now.dataType, None, now)
+
+
+def _common(old: DataType, new: DataType) -> DataType | None:
+    """Return the type that holds the values of both, None where neither was made of the other."""
+    if isinstance(old, StructType) and isinstance(new, StructType):
+        have, wanted = ({field.name: field.dataType for field in columns.fields} for columns in (old, new))
+        kinds = {n: _common(have.get(n, kind), wanted.get(n, kind)) for n, kind in {**have, **wanted}.items()}
+        if len({*map(str.casefold, kinds)}) < len(kinds):
+            return None
+        fields = [StructField(name, kind) for name, kind in kinds.items() if kind]
+        return StructType(fields) if len(fields) == len(kinds) else None
+    if isinstance(old, ArrayType) and isinstance(new, ArrayType):
+        element = _common(old.elementType, new.elementType)
+        return ArrayType(element) if element else None
+    if isinstance(old, MapType) and isinstance(new, MapType):
+        key, value = _common(old.keyType, new.keyType), _common(old.valueType, new.valueType)
+        return MapType(key, value) if key and value else None
+    if old.simpleString() == new.simpleString():
+        return new
+    if widens_since(old, new):
+        return new
+    return old if widens_since(new, old) else None
+
+
+def _value(column: StructField | None, kind: DataType) -> Column:
+    if column is None:
+        return F.lit(None).cast(kind)
+    return _as(F.col(named((column.name,))), column.dataType, kind)
+
+
+def _as(value: Column, found: DataType, wanted: DataType) -> Column:
+    """Return a value as one of a type that holds it; Spark casts structs by the places of their columns."""
+    if found.simpleString() == wanted.simpleString():
+        return value
+    if isinstance(found, StructType) and isinstance(wanted, StructType):
+        have = {field.name: field.dataType for field in found.fields}
+        parts = (
+            _as(value[f.name], have[f.name], f.dataType) if f.name in have else F.lit(None).cast(f.dataType)
+            for f in wanted.fields
+        )
+        named_parts = (part.alias(field.name) for part, field in zip(parts, wanted.fields, strict=True))
+        return F.when(value.isNotNull(), F.struct(*named_parts))
+    if isinstance(found, ArrayType) and isinstance(wanted, ArrayType):
+        return F.transform(value, lambda item: _as(item, found.elementType, wanted.elementType))
+    if isinstance(found, MapType) and isinstance(wanted, MapType):
+        return F.map_from_entries(
+            F.transform(
+                F.map_entries(value),
+                lambda entry: F.struct(
+                    _as(entry["key"], found.keyType, wanted.keyType),
+                    _as(entry["value"], found.valueType, wanted.valueType),
+                ),
+            )
+        )
+    return value.cast(wanted)

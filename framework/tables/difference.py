@@ -6,6 +6,7 @@ Nothing is renamed or dropped that was not named.
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +16,7 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructT
 
 from framework.errors import alternatives
 from framework.lanes import numbers
-from framework.tables.layout import OURS, Layout
+from framework.tables.layout import NAMING, OURS, Layout
 from framework.tables.sql import Path, ddl, edited, named, paths, text
 from framework.tables.table import OnSchemaChange, Table
 from framework.tables.widening import HAS_FULL, widens_since
@@ -116,12 +117,17 @@ class _Comparison:
             self.touched.add(path[0])
             now = replace(now, columns=edited(now.columns, path, partial(_called, new)))
             if len(path) == 1:
+                named_anew = _with_name(now.properties, old, new)
+                for key, value in named_anew.items():
+                    clause = f"SET TBLPROPERTIES ({text(key)} = {text(value)})"
+                    self.alter("migrate", "rename", "", f"set {key} = {value}", clause)
                 now = replace(
                     now,
+                    properties={**now.properties, **named_anew},
                     partition_by=tuple(new if each == old else each for each in now.partition_by),
                     cluster_by=tuple(new if each == old else each for each in now.cluster_by),
                 )
-        for old in asked.drops:
+        for old in _outermost(asked.drops):
             path = tuple(old.split("."))
             if not self._stands_alone(path[0], f"--drop {old}"):
                 continue
@@ -332,7 +338,7 @@ def _wrong(asked: Asked, declared: Layout, found: Layout) -> Iterator[str]:
     """Say which renames and drops do not fit the table or its declaration."""
     there, wanted = list(paths(found.columns)), list(paths(declared.columns))
     for old, new in asked.renames.items():
-        after = ".".join([*old.split(".")[:-1], new])
+        after = _renamed((old, new))
         if old not in there:
             yield f"--rename {old}={new}: the table has no column {old!r}. {alternatives(old, there)}"
         elif old in wanted:
@@ -343,8 +349,9 @@ def _wrong(asked: Asked, declared: Layout, found: Layout) -> Iterator[str]:
             yield f"--rename {old}={new}: no column {after!r} is declared. {alternatives(after, wanted)}"
         elif after in there:
             yield f"--rename {old}={new}: the table has a column {after!r} already"
-    for new in {new for new in asked.renames.values() if list(asked.renames.values()).count(new) > 1}:
-        yield f"--rename: more than one column would be {new!r}"
+    for after, often in Counter(map(_renamed, asked.renames.items())).items():
+        if often > 1:
+            yield f"--rename: more than one column would be {after!r}"
     for old in asked.drops:
         if old not in there:
             yield f"--drop {old}: the table has no column {old!r}. {alternatives(old, there)}"
@@ -352,6 +359,17 @@ def _wrong(asked: Asked, declared: Layout, found: Layout) -> Iterator[str]:
             yield f"--drop {old}: {old!r} is declared. Take it out of the row model first"
         elif old in asked.renames:
             yield f"--drop {old}: it is renamed, too"
+
+
+def _renamed(rename: tuple[str, str]) -> str:
+    """Return the path of a column after a rename, from its old path and its new name."""
+    old, new = rename
+    return ".".join([*old.split(".")[:-1], new])
+
+
+def _outermost(drops: Collection[str]) -> list[str]:
+    """Return the columns to drop, each once, without those that lie within another: they go with it."""
+    return [each for each in dict.fromkeys(drops) if not any(each.startswith(f"{other}.") for other in drops)]
 
 
 def _names(expression: str, column: str) -> bool:
@@ -369,6 +387,12 @@ def _type(column: StructField) -> str:
 
 def _generated(expression: str | None) -> str:
     return f"generated as {expression}" if expression else "not generated"
+
+
+def _with_name(properties: Mapping[str, str], old: str, new: str) -> dict[str, str]:
+    """Return those properties that name a column, with its new name."""
+    naming = {key: properties[key].split(",") for key in NAMING if key in properties}
+    return {k: ",".join(new if each == old else each for each in names) for k, names in naming.items() if old in names}
 
 
 def _called(name: str, column: StructField) -> list[StructField]:

@@ -37,9 +37,10 @@ class Where:
 
 
 def count(lake: Lake, where: Where, person: Person) -> int:
-    """Count the rows of a table that have to do with a person."""
-    rows = lake.spark.read.format("delta").load(lake.path(where.table))
-    return rows.where(where.holds(person, rows.schema)).count()
+    """Count the rows of a table that have to do with a person. Raises UnreadableTableError."""
+    with lake.readable(where.table):
+        rows = lake.spark.read.format("delta").load(lake.path(where.table))
+        return rows.where(where.holds(person, rows.schema)).count()
 
 
 def erase(lake: Lake, where: Where, person: Person) -> int:

@@ -1,15 +1,18 @@
 """Lake: where tables live, and the session that reads and writes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from framework.config import AwsSettings
-from framework.errors import LakeNotWritableError, StorageError
+from framework.errors import LakeNotWritableError, StorageError, UnreadableTableError
 from framework.storage import Storage, needs_spark, storage
 
 BETWEEN = "\u0001"  # joins what the JVM hands over at once
@@ -47,11 +50,8 @@ class Lake:
         return needs_spark(self.root)
 
     def empty(self, columns: StructType) -> DataFrame:
-        """Return a frame of these columns and no rows; PySpark's own way to make one starts a Spark job's machinery."""
-        jvm: Any = self.spark._jvm
-        kind = jvm.org.apache.spark.sql.types.DataType.fromJson(columns.json())
-        rows: Any = self.spark._jsparkSession.createDataFrame(jvm.java.util.ArrayList(), kind)
-        return type(self.spark.range(0))(rows, self.spark)
+        """Return a frame of these columns and no rows."""
+        return empty(self.spark, columns)
 
     def delta_log(self, name: str) -> Any:
         """Return the table's transaction log, as Delta's own JVM object; it is empty where there is no table."""
@@ -61,9 +61,21 @@ class Lake:
         return log.forTable(self.spark._jsparkSession, self.path(name))
 
     def snapshot(self, name: str) -> Any:
-        """Return the table's newest snapshot, as Delta's own JVM object; its version is -1 where there is no table."""
+        """Return the table's newest snapshot, as Delta's own JVM object; its version is -1 where there is no table.
+
+        Raises UnreadableTableError where its log is damaged.
+        """
         none = getattr(self.spark._jvm, "scala.Option").empty()
-        return self.delta_log(name).update(False, none, none)
+        with self.readable(name):
+            return self.delta_log(name).update(False, none, none)
+
+    @contextmanager
+    def readable(self, name: str, version: int | None = None) -> Iterator[None]:
+        """Raise UnreadableTableError for what Spark raises inside, where a table is read and nothing else done."""
+        try:
+            yield
+        except (PySparkException, Py4JJavaError) as error:
+            raise UnreadableTableError(name, self.path(name), first_line(error), version) from None
 
     def exists(self, name: str) -> bool:
         """Say whether the table has been created."""
@@ -87,6 +99,20 @@ class Lake:
             self.storage.delete(probe)
         except StorageError as error:
             raise LakeNotWritableError(self.root, error.reason) from None
+
+
+def empty(spark: SparkSession, columns: StructType) -> DataFrame:
+    """Return a frame of these columns and no rows; PySpark's own way to make one starts a Spark job's machinery."""
+    jvm: Any = spark._jvm
+    kind = jvm.org.apache.spark.sql.types.DataType.fromJson(columns.json())
+    rows: Any = spark._jsparkSession.createDataFrame(jvm.java.util.ArrayList(), kind)
+    return type(spark.range(0))(rows, spark)
+
+
+def first_line(error: Any) -> str:
+    """Return what Delta says in the first line of an error, as Python or as the JVM raised it."""
+    text = error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else str(error)
+    return str(text).strip().split("\n", 1)[0]
 
 
 def is_made(snapshot: Any) -> bool:

@@ -12,6 +12,8 @@ from framework.tables.table import Table
 
 # What the names of the constraints begin with that are Lakegate's to put and to take away.
 OURS = "lakegate_"
+# Properties that name columns: those of a table's periods, and the column of its tombstones.
+VALID, SYSTEM, DELETED = NAMING = ("lakegate.valid", "lakegate.system", "lakegate.deleted")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,6 @@ class Size:
     version: int
     oldest: int
 
-    def __str__(self) -> str:
-        """`12 files, 3.4 MB, versions 0 to 9`."""
-        return f"{self.files:,} files, {self.size / 1e6:,.1f} MB, versions {self.oldest} to {self.version}"
-
 
 @dataclass(frozen=True, slots=True)
 class Maintained:

@@ -19,14 +19,15 @@ from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.compare import comparable
 from framework.tables.lake import Lake
 from framework.tables.model import columns, generated_columns
-from framework.tables.prepare import ADDED, prepared
+from framework.tables.prepare import ADDED, RESERVED, prepared
 from framework.tables.slices import among, follows_from_keys, touched
 from framework.tables.sql import named
 from framework.tables.table import Table
 from framework.tables.write import OfTheTable, RightFor, Write, computed_once
 
 EXAMPLES = 3
-CHANGE = "_change"
+ROWS, NULLS, KEYS = (f"{RESERVED}{name}" for name in ("rows", "nulls", "keys"))
+CHANGE, HERE, THERE, OLD = (f"{RESERVED}{name}" for name in ("change", "here", "there", "old_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Merge(OfTheTable):
         if self.sequence_by and table.model and self.sequence_by not in columns(table.model):
             known = alternatives(self.sequence_by, columns(table.model))
             raise DeclarationError(subject, f"sequence_by={self.sequence_by!r} is not a column. {known}")
+        if self.sequence_by in table.keys:
+            raise DeclarationError(subject, f"sequence_by={self.sequence_by!r} is a key: rows of one key have one only")
 
     def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Merge the rows in one commit. Raises NullKeyError, SequenceError or DuplicateKeyError and writes nothing."""
@@ -137,14 +140,14 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
     slices = [F.expr(generated[name]).alias(name) if name in generated else _column(name) for name in partitions]
     has_null = " OR ".join(f"`{key}` IS NULL" for key in table.keys)
     per_partition = rows.groupBy(*slices).agg(
-        F.count(F.lit(1)).alias("_rows"),
-        F.count(F.expr(f"CASE WHEN {has_null} THEN 1 END")).alias("_nulls"),
-        F.countDistinct(F.struct(*map(_quoted, table.keys))).alias("_keys"),
+        F.count(F.lit(1)).alias(ROWS),
+        F.count(F.expr(f"CASE WHEN {has_null} THEN 1 END")).alias(NULLS),
+        F.countDistinct(F.struct(*map(_quoted, table.keys))).alias(KEYS),
     )
     found = per_partition.agg(
-        F.sum("_rows").alias("rows"),
-        F.sum("_nulls").alias("nulls"),
-        F.sum("_keys").alias("keys"),
+        F.sum(ROWS).alias("rows"),
+        F.sum(NULLS).alias("nulls"),
+        F.sum(KEYS).alias("keys"),
         *(column for name in partitions for column in touched(name)),
     ).first()
     assert found is not None
@@ -152,7 +155,8 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
     if found["nulls"]:
         raise NullKeyError(table.name, table.keys, found["nulls"])
     if count != (found["keys"] or 0):
-        doubled = rows.groupBy(*map(_quoted, table.keys)).count().where("count > 1").limit(EXAMPLES).collect()
+        counted = rows.groupBy(*map(_quoted, table.keys)).agg(F.count(F.lit(1)).alias(ROWS))
+        doubled = counted.where(F.col(ROWS) > 1).limit(EXAMPLES).collect()
         examples = [", ".join(f"{key}={row[key]!r}" for key in table.keys) for row in doubled]
         raise DuplicateKeyError(table.name, table.keys, examples, sequenced=merge.sequence_by is not None)
     kinds = {field.name: field.dataType for field in rows.schema.fields}
@@ -161,7 +165,7 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
 
 
 def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pruning: str | None) -> DataFrame:
-    """Return the rows that differ from the target's, with `_change`; lazy, so that the MERGE reads the target."""
+    """Return the rows that differ from the target's, with `CHANGE`; lazy, so that the MERGE reads the target."""
     generated = generated_columns(table.model) if table.model else {}
     # Where and when a row was read does not make it another row.
     left_out = {*generated, *ADDED} - {merge.sequence_by} | {*table.keys}
@@ -171,23 +175,23 @@ def _changes(rows: DataFrame, target: DataFrame, table: Table, merge: Merge, pru
     if pruning:
         there = there.where(pruning)
     there = there.select(
-        *(_column("t", name).alias(f"_t_{name}") for name in (*table.keys, *compared)),
-        F.lit(True).alias("_there"),
+        *(_column("t", name).alias(OLD + name) for name in (*table.keys, *compared)),
+        F.lit(True).alias(THERE),
     )
-    same_key = [_column(key) == _column(f"_t_{key}") for key in table.keys]
-    both = rows.withColumn("_here", F.lit(True)).join(there, same_key, "full" if merge.delete_missing else "left")
-    change = F.when(F.col("_there").isNull(), "insert").when(F.col("_here").isNull(), "delete")
+    same_key = [_column(key) == _column(OLD + key) for key in table.keys]
+    both = rows.withColumn(HERE, F.lit(True)).join(there, same_key, "full" if merge.delete_missing else "left")
+    change = F.when(F.col(THERE).isNull(), "insert").when(F.col(HERE).isNull(), "delete")
     if compared:
         differs = F.lit(False)
         for name in compared:
             differs = differs | ~comparable(_column(name), kinds[name]).eqNullSafe(
-                comparable(_column(f"_t_{name}"), kinds[name])
+                comparable(_column(OLD + name), kinds[name])
             )
         if merge.sequence_by:
-            ours, theirs = _column(merge.sequence_by), _column(f"_t_{merge.sequence_by}")
+            ours, theirs = _column(merge.sequence_by), _column(OLD + merge.sequence_by)
             differs = differs & (theirs.isNull() | (ours >= theirs))
         change = change.when(differs, "update")
-    keys = [F.coalesce(_column(key), _column(f"_t_{key}")).alias(key) for key in table.keys]
+    keys = [F.coalesce(_column(key), _column(OLD + key)).alias(key) for key in table.keys]
     values = [_column(name) for name in rows.columns if name not in table.keys and name not in generated]
     return both.withColumn(CHANGE, change).where(F.col(CHANGE).isNotNull()).select(*keys, *values, CHANGE)
 

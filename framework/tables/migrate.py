@@ -9,9 +9,8 @@ from pyspark.errors import PySparkException
 from framework.errors import MigrationRefusedError, MigrationStoppedError, TableNotFoundError
 from framework.tables.alter import alter, broken
 from framework.tables.difference import Asked, Change
-from framework.tables.lake import Lake, is_made
+from framework.tables.lake import Lake, first_line, is_made
 from framework.tables.prepare import compared
-from framework.tables.read import first_line
 from framework.tables.table import Table
 
 

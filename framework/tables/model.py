@@ -59,7 +59,12 @@ class RowModel(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a Decimal without digits: Spark would round it to whole numbers."""
+        """Refuse a Decimal without digits, which Spark would round to whole numbers, and a name in two cases."""
+        folded: dict[str, str] = {}
+        for name in cls.model_fields:
+            if (other := folded.setdefault(name.casefold(), name)) != name:
+                reason = f"{other!r} and {name!r} differ in case only, and Spark takes both for one column. Rename one"
+                raise DeclarationError(f"Row model {cls.__name__}", reason)
         for name, field in cls.model_fields.items():
             if _mentions(field.annotation, Decimal) and not any(hasattr(m, "max_digits") for m in field.metadata):
                 wanted = f"write {name}: Decimal = Field(max_digits=18, decimal_places=2), or the digits that it has"

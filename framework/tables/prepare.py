@@ -20,6 +20,7 @@ from framework.tables.table import Table
 
 SOURCE_FILE, INGESTED_AT = "_source_file", "_ingested_at"
 ADDED = (SOURCE_FILE, INGESTED_AT)
+RESERVED = "_lakegate_"  # what the names begin with of the columns that a load makes for itself
 # What Delta says once it has taken a folder that holds something else for the table, and made none.
 NOT_MADE = ("DELTA_TABLE_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE")
 MALFORMED = (
@@ -46,8 +47,12 @@ def declared_schema(table: Table, frame: StructType) -> StructType:
 
 
 def require_frame(table: Table, frame: StructType) -> None:
-    """Raise FrameMismatchError unless the frame has exactly the columns that the table declares."""
-    if table.model and (found := differences(schema(table.model), frame, exempt=ADDED)):
+    """Raise FrameMismatchError unless the frame has exactly the columns that the table declares, none reserved."""
+    reserved = (name for name in frame.names if name.casefold().startswith(RESERVED))
+    found = [f"{name!r} begins with {RESERVED!r}, as only Lakegate's own columns do" for name in reserved]
+    if table.model:
+        found += differences(schema(table.model), frame, exempt=ADDED)
+    if found:
         raise FrameMismatchError(f"Table {table.name!r}", found, frame.names)
 
 

@@ -1,22 +1,22 @@
 """Reading a table: its rows now, or as of an earlier version or time."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from framework.errors import TableNotFoundError, UnknownSnapshotError
-from framework.tables.lake import Lake
+from framework.tables.lake import Lake, first_line
 from framework.tables.table import Table
 
 
 def read(lake: Lake, table: Table, *, version: int | None = None, timestamp: datetime | None = None) -> DataFrame:
     """Return the table's rows now, or as of a version or a time (UTC if it has no zone).
 
-    Raises TableNotFoundError, or UnknownSnapshotError where the version or time is not in the table's history.
+    Raises TableNotFoundError, UnreadableTableError, or UnknownSnapshotError where the version or time is not in the
+    table's history.
     """
     _require(lake, table)
     if timestamp is not None:
@@ -27,7 +27,7 @@ def read(lake: Lake, table: Table, *, version: int | None = None, timestamp: dat
     try:
         rows = reader.load(lake.path(table.name))
         rows.schema  # noqa: B018  # Delta looks the snapshot up here
-    except (AnalysisException, Py4JJavaError) as error:
+    except (PySparkException, Py4JJavaError) as error:
         raise UnknownSnapshotError(table.name, f"version {version}", first_line(error)) from None
     return rows
 
@@ -52,9 +52,3 @@ def version_at(lake: Lake, table: Table, timestamp: datetime) -> int:
 def _require(lake: Lake, table: Table) -> None:
     if not lake.exists(table.name):
         raise TableNotFoundError(table.name, lake.path(table.name))
-
-
-def first_line(error: Any) -> str:
-    """Return what Delta says in the first line of an error, as Python or as the JVM raised it."""
-    text = error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else str(error)
-    return str(text).split("\n", 1)[0]

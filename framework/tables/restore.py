@@ -14,8 +14,7 @@ from framework.batch import Position
 from framework.session import derive
 from framework.tables.commit import Transaction, commits_since, read_commit
 from framework.tables.erase import erasures_since
-from framework.tables.lake import Lake
-from framework.tables.read import first_line
+from framework.tables.lake import Lake, first_line
 
 AT_ONCE = 16
 

@@ -11,6 +11,7 @@ import annotated_types
 from pydantic.fields import FieldInfo
 
 from framework.tables.model import RowModel, schema
+from framework.tables.sql import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,5 @@ def _size(model: type[RowModel], name: str) -> str:
 def _sql(value: Any) -> str:
     if isinstance(value, bool | int | float | Decimal):
         return str(value).lower()
-    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
     kind = {"date": "DATE", "datetime": "TIMESTAMP"}.get(type(value).__name__, "")
-    return f"{kind}'{text}'"
+    return f"{kind}{text(str(value))}"

@@ -9,24 +9,25 @@ from pyspark.sql.types import DataType, DateType, NumericType, StringType, Struc
 
 from framework.errors import DataRefusedError
 from framework.tables.model import generated_columns
+from framework.tables.sql import text
 from framework.tables.table import Table
 
 MOST_SLICES, MOST_LITERALS = 10_000, 1_000
 
 
-def literal(text: str | None, kind: DataType) -> str:
+def literal(value: str | None, kind: DataType) -> str:
     """Write a value, given as Spark casts it to a string, as a SQL literal of its type."""
-    if text is None:
+    if value is None:
         return "NULL"
-    quoted = "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    quoted = text(value)
     if isinstance(kind, StringType):
         return quoted
     if isinstance(kind, DateType):
         return f"DATE{quoted}"
     if isinstance(kind, TimestampType | TimestampNTZType):
         return f"{kind.typeName().upper()}{quoted}"
-    if isinstance(kind, NumericType) and re.fullmatch(r"-?\d+", text):
-        return text
+    if isinstance(kind, NumericType) and re.fullmatch(r"-?\d+", value):
+        return value
     return f"CAST({quoted} AS {kind.simpleString()})"
 
 

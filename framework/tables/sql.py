@@ -3,7 +3,7 @@
 A path leads through structs by name, into the values of a list by `element`, into those of a map by `key` and `value`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TypeAlias
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
@@ -17,9 +17,16 @@ def named(path: Path) -> str:
 
 
 def text(value: str) -> str:
-    """Write a string."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    """Write a string; the dollar of `${name}` as its code, for Spark puts the value of a setting there otherwise."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\u0024{")
     return f"'{escaped}'"
+
+
+def unlike(name: str, names: Collection[str]) -> str:
+    """Return a name, or if one of the names is the same to Spark, which looks at no case, another like it."""
+    while name.casefold() in map(str.casefold, names):
+        name = f"_{name}"
+    return name
 
 
 def ddl(kind: DataType) -> str:

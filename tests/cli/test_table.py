@@ -64,9 +64,10 @@ def test_both_times_of_a_key_are_drawn(planes: Lake, tmp_path: Path) -> None:
     picture = tmp_path / "pictures" / "n1.svg"
     said = _said(planes, "silver.planes", "--key", "tail=N1", "--timeline", "--svg", str(picture))
     assert said.out.splitlines() == [
+        "silver.planes, tail=N1",
         "system time           2004-01-01   2013-06-01",
-        "2014-01-10 09:00:00   55           55",
-        "2014-01-22 11:00:00   55           50",
+        "2014-01-10 09:00:00   seats=55     seats=55",
+        "2014-01-22 11:00:00   seats=55     seats=50",
     ]
     assert len(list(ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}g"))) == 4
 
@@ -76,10 +77,31 @@ def test_a_picture_says_what_was_believed_and_not_where_it_was_read(planes: Lake
     planes.spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS (_source_file STRING, _ingested_at TIMESTAMP)")
     Independent(path).update({"_source_file": "CAST(seats AS STRING) || '.csv'", "_ingested_at": "system_from"})
     said = _said(planes, "silver.planes", "--key", "tail=N1", "--timeline")
-    assert said.out.splitlines()[1:] == [
-        "2014-01-10 09:00:00   55           55",
-        "2014-01-22 11:00:00   55           50",
+    assert said.out.splitlines()[2:] == [
+        "2014-01-10 09:00:00   seats=55     seats=55",
+        "2014-01-22 11:00:00   seats=55     seats=50",
     ]
+
+
+def test_a_key_without_rows_and_a_value_that_is_null_are_said_in_words(planes: Lake) -> None:
+    said = _said(planes, "silver.planes", "--key", "tail=N9", "--timeline")
+    assert (said.code, said.out) == (0, "no rows with tail=N9\n"), said.err
+    given(planes, PLANES, f"('N3', NULL, {YEAR}, {OPEN}, {FIRST}, {FOREVER})")
+    assert "seats=NULL" in _said(planes, "silver.planes", "--key", "tail=N3", "--timeline").out
+
+
+def test_rows_in_a_pipe_are_as_wide_as_they_have_to_be(planes: Lake) -> None:
+    arguments = ("table", "silver.planes", "--limit", "9", "--set", f"lake.root={planes.root}")
+    narrow = lakegate(ROOT, *arguments, COLUMNS="40")
+    assert "2014-01-22 11:00:00 │ 9999-12-31 00:00:00" in narrow.out, narrow.err
+
+
+def test_what_a_row_was_stands_before_what_it_is(planes: Lake) -> None:
+    Independent(planes.path("silver.planes")).update({"seats": "8"}, predicate="seats = 9")
+    said = lakegate(ROOT, "diff", "silver.planes", "--from", "1", "--set", f"lake.root={planes.root}")
+    cells = [[cell.strip() for cell in line.split("│")[1:4]] for line in said.out.splitlines() if line.startswith("│")]
+    assert cells == [["-", "N2", "9"], ["+", "N2", "8"]], said.err
+    assert "1 row gone, 1 row new" in said.out
 
 
 def test_times_are_utc_whatever_the_zone_of_the_machine(planes: Lake, oslo: None) -> None:
@@ -87,7 +109,7 @@ def test_times_are_utc_whatever_the_zone_of_the_machine(planes: Lake, oslo: None
     assert "2014-01-10 09:00:00" in printed
     assert "2014-01-22 11:00:00" in printed
     drawn = _said(planes, "silver.planes", "--key", "tail=N1", "--timeline").out
-    assert [line[:19] for line in drawn.splitlines()[1:]] == ["2014-01-10 09:00:00", "2014-01-22 11:00:00"]
+    assert [line[:19] for line in drawn.splitlines()[2:]] == ["2014-01-10 09:00:00", "2014-01-22 11:00:00"]
     compared = lakegate(ROOT, "diff", "silver.planes", "--from", "0", "--set", f"lake.root={planes.root}").out
     assert "2014-01-10 09:00:00" in compared
 
@@ -119,6 +141,10 @@ def test_what_cannot_be_drawn_or_asked_says_why(planes: Lake) -> None:
     ):
         said = _said(planes, "silver.planes", *arguments)
         assert (said.code, why in " ".join(said.err.replace("│", " ").split())) == (2, True), said.err
+    planes.spark.sql(f"ALTER TABLE delta.`{planes.path(PLANES.name)}` UNSET TBLPROPERTIES ('lakegate.system')")
+    versions = _said(planes, "silver.planes", "--key", "tail=N1", "--timeline")
+    said_so = " ".join(versions.err.replace("│", " ").split())
+    assert "--timeline draws bitemporal tables, and silver.planes keeps no system time." in said_so
     given(planes, PLAIN, ROWS)
     said = _said(planes, "silver.plain", "--as-of-valid", "2013-07-01")
     assert isinstance(said.error, NoHistoryError)

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from framework.config import LandingSettings, Settings
 from framework.errors import TableMismatchError
 from framework.pipeline import Job, RunReport, extract, load, run
+from framework.pipeline.restore import plan_restore
 from framework.pipeline.rollback import plan_rollback, rollback
 from framework.pipeline.work import at_work
 from framework.sources import files, incremental
@@ -62,6 +63,7 @@ def test_a_job_goes_on_after_a_migration_and_a_rollback_takes_both_back(
 
     asked: Any = Asked({"euros": "amount"})
     migrate(lake, SOLD, asked, {"job": "sales"})
+    assert any("rename column 'euros' to 'amount'" in undone for undone in plan_restore(lake, SOLD.name, left))
     runs(THEN)
     assert rows_of(lake, SOLD, "id, amount, note") == [(1, 10, None), (2, 20, "new")]
 

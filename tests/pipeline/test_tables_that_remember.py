@@ -8,11 +8,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from framework.config import Settings
-from framework.errors import CheckFailedError, RollbackRefusedError
+from framework.errors import CheckFailedError, RestoreRefusedError, RollbackRefusedError
 from framework.pipeline import Job, extract, load
+from framework.pipeline.restore import plan_restore
 from framework.pipeline.rollback import plan_rollback
 from framework.pipeline.work import at_work
 from framework.sources import as_of, files, incremental, table
+from framework.state.holds import holds
 from framework.tables import Counts, Frame, Lake, RowModel, Table, bitemporal, scd2
 from framework.testing import NOON, RunJob
 from tests.delta import given, rows_of
@@ -113,6 +115,10 @@ def test_a_job_tells_each_file_once_at_the_clock_of_its_commit_and_is_not_rolled
         pytest.raises(RollbackRefusedError, match="not to be unwritten"),
     ):
         plan_rollback(work, first.batches[0].plan.run_id)
+    # So nobody goes back to what its runs left, of this table or of others.
+    assert [hold for each in (PLANES, SEEN) for hold in holds(lake, each.name)] == []
+    with pytest.raises(RestoreRefusedError, match="tell it the opposite instead"):
+        plan_restore(lake, PLANES.name, 1)
 
 
 KNOWN = Table("bronze.known", Known, keys="tail")

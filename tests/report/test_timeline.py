@@ -22,6 +22,14 @@ def test_a_line_is_what_was_believed_from_a_time_on() -> None:
     assert text(timeline(BELIEFS[::-1])) == DRAWN
 
 
+def test_long_values_are_cut_to_the_width_of_a_terminal() -> None:
+    long = [Belief("owner=somebody with a very long name", each.valid, each.system) for each in BELIEFS]
+    lines = text(timeline(long), 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "owner=somebody…" in lines[1]
+    assert text(timeline(BELIEFS), 20) == DRAWN
+
+
 def test_rows_without_duration_and_no_rows_at_all_say_nothing() -> None:
     trace = Belief("trace", (NEW_YEAR, NEW_YEAR), (FIRST, FOREVER))
     assert text(timeline([trace])).splitlines()[1].split() == ["2014-01-10", "09:00:00", "·"]

@@ -1,6 +1,7 @@
 """Questions to tables that remember, against a dict of days."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import reduce
 from random import Random
@@ -13,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from framework.batch import Position
-from framework.errors import FrameMismatchError, NoHistoryError
+from framework.errors import FrameMismatchError, NoHistoryError, NoTimeError
 from framework.sources import Reading
 from framework.sources import as_of as source
 from framework.tables import (
@@ -156,6 +157,13 @@ def test_every_question_is_answered_as_by_a_dict_of_days(lake: Lake, rows: Calla
     assert one == history_of(lake, CITIES, {"id": some}).collect()
     with pytest.raises(FrameMismatchError, match="its keys are id"):
         history_of(lake, CITIES, {"name": "x"})
+    with pytest.raises(FrameMismatchError, match="its keys are id, name: give a value of each"):
+        history_of(lake, replace(CITIES, keys=("id", "name")), (some, "x"))
+    wrong: Any = "2024-03-01"
+    with pytest.raises(NoTimeError, match=r"'2024-03-01' is no time\. Give a date"):
+        as_of(lake, CITIES, valid=wrong)
+    with pytest.raises(NoTimeError, match=r"'2024-03-01' is no time\. Give a date"):
+        as_of(lake, CITIES, system=wrong)
 
 
 def test_a_table_that_keeps_no_times_is_not_asked_for_them(lake: Lake, rows: Callable[..., Any]) -> None:
@@ -194,5 +202,8 @@ def test_p13_a_slice_of_a_sequenced_join_is_the_join_of_the_slices(spark: SparkS
         for s in times:
             wanted = [(*x, y[1]) for x in at(a, v, s) for y in at(b, v, s) if x[0] == y[0]]
             assert sorted(at(joined, v, s)) == sorted(wanted)
+    valid, other = left.drop("sf", "st"), right.drop("sf", "st")
+    one = sequenced_join(valid, other, on="k", over=("vf", "vt"))
+    assert sorted(one.collect()) == sorted(sequenced_join(valid, other, on=["k"], over=[("vf", "vt")]).collect())
     with pytest.raises(FrameMismatchError, match="both have 'a'"):
         sequenced_join(left, left, on=["k"], over=periods)

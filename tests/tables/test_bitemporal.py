@@ -262,6 +262,7 @@ def test_a_batch_looks_only_where_its_keys_are_and_a_rerun_commits_nothing(
         (("a", "upsert", 1, 2), OperationError, {"column": "does", "found": ("upsert",)}),
         (("a", None, 1, 2), OperationError, {"column": "does", "found": ("NULL",)}),
         (("a", "update", 1, 2, 1, "x", ["owner", "ownr"]), OperationError, {"column": "sets", "found": ("ownr",)}),
+        (("a", "update", 1, 2, 1, "x", ["ownr"]), OperationError, {"says": "which columns an update sets"}),
     ],
 )
 def test_a_row_that_cannot_be_told_is_refused_and_no_table_is_made(
@@ -280,10 +281,11 @@ def test_rows_of_one_sequence_that_say_different_things_of_one_time_are_refused(
     lake: Lake, rows: Callable[..., Any]
 ) -> None:
     same = told(rows, ("a", "put", 1, 5, 3, "x"), ("a", "put", 4, 9, 4, "x")).withColumn("at", F.lit(1))
-    for write in (TELL, bitemporal(valid=TIMES, operation="does", sets="sets")):
-        with pytest.raises(ContradictionError) as refused:
+    unsequenced = bitemporal(valid=TIMES, operation="does", sets="sets")
+    for write, said in ((TELL, "changes of the same at say"), (unsequenced, "Order them with sequence_by=")):
+        with pytest.raises(ContradictionError, match=said) as refused:
             load(lake, PLANES, write, same.drop("at") if write != TELL else same, batch(1))
-        assert refused.value.examples == ("tail=a",)
+        assert refused.value.examples == ("tail=a: [2024-01-01, 2024-01-05)",)
     unordered = told(rows, ("a", "put", 1, 5, 3, "x")).withColumn("at", F.lit(None).cast("bigint"))
     with pytest.raises(SequenceError):
         load(lake, PLANES, TELL, unordered, batch(1))

@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import duckdb
 from deltalake import DeltaTable as Independent
 from deltalake import write_deltalake
 
+from framework.errors import UnknownSnapshotError, UnreadableTableError
 from framework.tables import Lake, RowModel, Table
 from framework.tables.diff import diff
-from tests.command import ROOT, lakegate
+from tests.command import ROOT, Said, lakegate
 from tests.delta import given
 
 
@@ -40,7 +43,7 @@ def test_rows_with_maps_are_compared_and_printed_whatever_the_order_of_their_ent
     found = sorted(map(tuple, diff(lake, TAGGED, 1, 3).collect()), key=str)
     assert found == [("Rome", {"a": 1}, -1), ("Rome", {"a": 2}, 1)]
     said = lakegate(ROOT, "diff", TAGGED.name, "--from", "1", "--set", f"lake.root={lake.root}")
-    assert "1 rows gone, 1 rows new" in said.out, said.err
+    assert "1 row gone, 1 row new" in said.out, said.err
 
 
 def test_a_column_that_a_version_has_not_is_null_in_it(lake: Lake) -> None:
@@ -49,3 +52,61 @@ def test_a_column_that_a_version_has_not_is_null_in_it(lake: Lake) -> None:
     assert more
     write_deltalake(lake.path(CITIES.name), more, mode="append", schema_mode="merge")
     assert [tuple(row) for row in diff(lake, CITIES, 1, 2).collect()] == [("Bonn", 3, "de", 1)]
+
+
+def _made(lake: Lake, name: str, *versions: str) -> Table:
+    """A table that each of the selections overwrites, with its columns."""
+    for rows in versions:
+        made = duckdb.sql(rows)
+        assert made
+        write_deltalake(lake.path(name), made, mode="overwrite", schema_mode="overwrite")
+    return Table(name)
+
+
+def test_a_column_of_another_type_is_another_column_and_a_wider_or_deeper_one_is_the_same(lake: Lake) -> None:
+    table = _made(
+        lake,
+        "silver.retyped",
+        "SELECT 1::INT AS n, 'x1' AS zip, MAP {'a': {'k': 1}} AS m UNION ALL SELECT 2, 'x2', NULL",
+        "SELECT 1::BIGINT AS n, 77::INT AS zip, MAP {'a': {'k': 1, 'l': NULL::INT}} AS m",
+    )
+    found = diff(lake, table, 0, 1)
+    assert found.columns == ["n", "zip (string)", "zip (int)", "m", "_times"]
+    row = {"a": {"k": 1, "l": None}}
+    assert sorted(
+        ((*r[:3], r[3] and {k: v.asDict() for k, v in r[3].items()}, r[4]) for r in found.collect()), key=str
+    ) == [
+        (1, "x1", None, row, -1),
+        (1, None, 77, row, 1),
+        (2, "x2", None, None, -1),
+    ]
+    table = _made(
+        lake,
+        "silver.widened",
+        "SELECT 1::INT AS n, MAP {'a': {'k': 1}} AS m UNION ALL SELECT 2, NULL",
+        "SELECT 1::BIGINT AS n, MAP {'a': {'k': 1, 'l': NULL::INT}} AS m",
+    )
+    assert [tuple(row) for row in diff(lake, table, 0, 1).collect()] == [(2, None, -1)]
+
+
+def test_columns_may_be_called_as_those_of_the_difference_are(lake: Lake) -> None:
+    table = _made(lake, "silver.named", "SELECT 1 AS _Times, 2 AS _0", "SELECT 3 AS _Times, 2 AS _0")
+    found = diff(lake, table, 0, 1)
+    assert found.columns == ["_Times", "_0", "__times"]
+    assert sorted(map(tuple, found.collect())) == [(1, 2, -1), (3, 2, 1)]
+    said = lakegate(ROOT, "diff", table.name, "--from", "0", "--set", f"lake.root={lake.root}")
+    assert "1 row gone, 1 row new" in said.out, said.err
+
+
+def test_what_cannot_be_read_or_is_no_version_is_said(lake: Lake) -> None:
+    given(lake, CITIES, "('Oslo', 1)")
+
+    def said(since: str) -> Said:
+        return lakegate(ROOT, "diff", CITIES.name, "--from", since, "--set", f"lake.root={lake.root}")
+
+    assert isinstance(said("99999999999999999999999").error, UnknownSnapshotError)
+    early = said("0001-01-01T00:00:00+14:00")
+    assert (early.code, "is no time" in early.err) == (2, True)
+    for file in Path(lake.path(CITIES.name)).glob("*.parquet"):
+        file.unlink()
+    assert isinstance(said("0").error, UnreadableTableError)

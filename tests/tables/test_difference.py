@@ -209,6 +209,19 @@ def test_renames_and_drops_are_made_where_they_are_named_and_switch_column_mappi
     assert not sql(differs(table, mapped, **asked))[0].startswith("SET")
 
 
+def test_columns_of_two_structs_take_the_same_name_and_what_is_dropped_twice_is_dropped_once() -> None:
+    there = found(*COLUMNS, "home struct<zip:string>", "work struct<zip:string>", "old struct<a:int,b:int>")
+    post = found(*COLUMNS, "home struct<postcode:string>", "work struct<postcode:string>")
+    post = replace(post, properties={"delta.columnMapping.mode": "name"})
+    asked = Asked({"home.zip": "postcode", "work.zip": "postcode"}, ("old.a", "old", "old"))
+    there = replace(there, properties=post.properties)
+    assert sql(difference("silver.x", post, there, delta="4.2", asked=asked)) == [
+        "RENAME COLUMN `home`.`zip` TO `postcode`",
+        "RENAME COLUMN `work`.`zip` TO `postcode`",
+        "DROP COLUMN `old`",
+    ]
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

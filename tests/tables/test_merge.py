@@ -12,11 +12,18 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType
 
 from framework.batch import Position
-from framework.errors import DataRefusedError, DuplicateKeyError, NullKeyError, SequenceError
+from framework.errors import (
+    DataRefusedError,
+    DeclarationError,
+    DuplicateKeyError,
+    FrameMismatchError,
+    NullKeyError,
+    SequenceError,
+)
 from framework.session import derive
 from framework.tables import Counts, Lake, RowModel, Table, Write, append, generated, load, sync, upsert
 from framework.tables.commit import Transaction
-from framework.tables.merge import Merge, _changes
+from framework.tables.merge import CHANGE, Merge, _changes
 from framework.tables.slices import among
 from tests.delta import actions, given, rows_of, version_of
 
@@ -272,7 +279,7 @@ def test_a_sequence_may_be_a_column_that_is_generated_or_added(lake: Lake) -> No
     held = lake.spark.sql("SELECT 1 AS at, 'old' AS kind, '2024-01-01' AS day, 4 AS _ingested_at")
 
     def changes(sequence_by: str) -> list[str]:
-        return [row["_change"] for row in _changes(rows, held, EVENTS, Merge(sequence_by), None).collect()]
+        return [row[CHANGE] for row in _changes(rows, held, EVENTS, Merge(sequence_by), None).collect()]
 
     assert (changes("day"), changes("_ingested_at")) == (["update"], [])
 
@@ -300,3 +307,18 @@ def test_a_column_may_have_a_dot_in_its_name(lake: Lake, write: Write) -> None:
         (1, "oslo", 1),
         (2, "bari", 2),
     ]
+
+
+def test_columns_may_be_called_as_any_but_those_that_lakegate_makes_for_itself(lake: Lake) -> None:
+    table = Table("silver.named", keys="count")
+    named = "1 AS count, {} AS _change, 3 AS _there, 4 AS _here, 5 AS _t_count, 6 AS _rows"
+    for number, value in enumerate((2, 7), 1):
+        load(lake, table, upsert(), lake.spark.sql(f"SELECT {named.format(value)}"), batch(number))
+    assert rows_of(lake, table) == [(1, 7, 3, 4, 5, 6)]
+    twice = lake.spark.sql(f"SELECT {named.format(8)} UNION ALL SELECT {named.format(9)}")
+    with pytest.raises(DuplicateKeyError):
+        load(lake, table, upsert(), twice, batch(3))
+    with pytest.raises(FrameMismatchError, match="'_Lakegate_x' begins with '_lakegate_'"):
+        load(lake, table, upsert(), lake.spark.sql("SELECT 1 AS count, 2 AS _Lakegate_x"), batch(3))
+    with pytest.raises(DeclarationError, match="is a key"):
+        upsert(sequence_by="count").require(table)

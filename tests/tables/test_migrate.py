@@ -1,14 +1,16 @@
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import pytest
 from deltalake import DeltaTable
 from pydantic import Field
+from pyspark.sql import functions as F
 
 from framework.batch import Position
-from framework.errors import MigrationRefusedError, MigrationStoppedError, TableNotFoundError
-from framework.tables import Lake, RowModel, Table, load, upsert
+from framework.errors import ConstraintBrokenError, MigrationRefusedError, MigrationStoppedError, TableNotFoundError
+from framework.tables import Lake, RowModel, Table, append, load, upsert
 from framework.tables.commit import Transaction
 from framework.tables.difference import Asked
 from framework.tables.migrate import migrate, plan_migration
@@ -112,3 +114,34 @@ def test_columns_within_columns_are_renamed_dropped_and_described(lake: Lake) ->
     assert plan_migration(lake, ways, Asked()) == ()
     with pytest.raises(MigrationStoppedError, match="DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED"):
         migrate(lake, replace(ways, cluster_by="stops"), Asked(), {})
+
+
+class Plain(RowModel):
+    id: int
+    place: str
+
+
+class Template(RowModel):
+    """A place with ${spark.app.name}."""
+
+    id: int
+    place: Literal["${spark.app.name}", "it's \\${x}"] = Field(description="${spark.app.name}")
+
+
+def test_what_looks_like_a_variable_of_spark_is_checked_and_described_as_it_stands(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    given(lake, Table("silver.plain", Plain), "(1, '${spark.app.name}')")
+    made = Table("silver.made", Template, checks=True)
+    migrated = Table("silver.plain", Template, checks=True, properties={"team": "${spark.app.name}"})
+    migrate(lake, migrated, Asked(), {})
+    for number, table in enumerate((migrated, made), 1):
+        there = Transaction("t/load", Position(0, number), {}, lambda: datetime(2024, 2, 1, tzinfo=UTC))
+        load(lake, table, append(), rows(Template, {"id": 2, "place": "it's \\${x}"}), there)
+        other = rows(Template, {"id": 3, "place": ""}).withColumn("place", F.lit("Oslo"))
+        with pytest.raises(ConstraintBrokenError):
+            load(lake, table, append(), other, replace(there, position=Position(0, 9)))
+        assert plan_migration(lake, table, Asked()) == ()
+        assert DeltaTable(lake.path(table.name)).metadata().description == "A place with ${spark.app.name}."
+    assert lake.properties(migrated.name)["team"] == "${spark.app.name}"
+    assert rows_of(lake, migrated) == [(1, "${spark.app.name}"), (2, "it's \\${x}")]

@@ -66,6 +66,11 @@ def test_a_row_models_types_become_spark_columns_with_nullability_and_comments()
     assert generated_columns(Flight) == {"month": "date_format(scheduled_at, 'yyyy-MM')"}
 
 
+def test_two_columns_that_differ_in_case_only_are_refused_where_the_model_is_declared() -> None:
+    with pytest.raises(DeclarationError, match="'city' and 'City' differ in case only"):
+        create_model("Fare", __base__=RowModel, city=(str, ...), City=(str, ...))
+
+
 @pytest.mark.parametrize(
     "kind", [Decimal, Decimal | None, list[Decimal], Annotated[Decimal, Field(max_digits=9, decimal_places=2)] | None]
 )

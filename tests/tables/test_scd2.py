@@ -37,6 +37,8 @@ from framework.tables import (
     scd2,
 )
 from framework.tables.commit import Transaction
+from framework.tables.difference import Asked
+from framework.tables.migrate import migrate
 from tests.delta import actions, rows_of, version_of
 
 
@@ -49,6 +51,17 @@ class Customer(RowModel):
     note: str | None
     valid_from: date
     valid_to: date
+
+
+class Since(RowModel):
+    """Where a customer lives, from day to day."""
+
+    shop: str
+    id: int
+    city: str | None
+    note: str | None
+    since: date
+    until: date
 
 
 class Yearly(Customer):
@@ -148,6 +161,18 @@ def test_any_order_and_any_split_end_in_the_same_versions_which_say_what_was_sai
     again = load(lake, split, WRITE, updates(rows, *mixed), batch(4))
     assert again.counts == Counts(read=len(said), unchanged=len(said))
     assert actions(lake, split, "add") == actions(lake, split, "remove") == []
+
+
+def test_a_key_that_looks_like_a_variable_of_spark_has_one_history(lake: Lake, rows: Callable[..., Any]) -> None:
+    def said(city: str, at: int) -> DataFrame:
+        key = {"shop": "${spark.app.name}", "id": 1}
+        frame: DataFrame = rows(Update, {**key, "city": city, "note": None, "updated_at": day(at), "op": None})
+        return frame
+
+    load(lake, CUSTOMERS, WRITE, said("oslo", 1), batch(1))
+    load(lake, CUSTOMERS, WRITE, said("rome", 5), batch(2))
+    shop = "${spark.app.name}"
+    assert history(lake, wanted="shop, city") == [(shop, "oslo", 1, 5), (shop, "rome", 5, 0)]
 
 
 class Dimension(RowModel):
@@ -273,7 +298,7 @@ def test_the_cases_that_others_test(lake: Lake, rows: Callable[..., Any]) -> Non
     load(lake, CUSTOMERS, snapshot, updates(rows, (2, "lund", 19), (6, "jena", 19)).drop("op"), batch(4))
     assert [row for row in history(lake) if row[-1] == 0] == [(2, "lund", 5, 0), (6, "jena", 19, 0)]
     assert (5, "wien", 7, 20) in history(lake)
-    with pytest.raises(ContradictionError):
+    with pytest.raises(ContradictionError, match=r"the same updated_at say .* id=7: 2024-01-05"):
         load(lake, CUSTOMERS, WRITE, updates(rows, (7, "x", 5), (7, "y", 5)), batch(5))
     with pytest.raises(SequenceError):
         load(lake, CUSTOMERS, WRITE, updates(rows, (7, "x", None)), batch(5))
@@ -395,6 +420,8 @@ def test_another_s_commit_before_the_merge_and_during_it_is_taken_into_account(
             scd2(valid_by="at", track=["valid_to"]),
             "'valid_to', .* of its period",
         ),
+        (Table("silver.x", Customer, keys="id"), scd2(valid_by="at", track=[]), "names no column"),
+        (Table("silver.x", Customer, keys="id"), scd2(valid_by="id"), "'id', which is a key"),
         (Table("silver.x", Customer, keys="id"), scd2(valid_by="note"), "'note' must have the type of 'valid_from'"),
     ],
 )
@@ -403,6 +430,39 @@ def test_a_table_that_lacks_a_key_or_a_time_is_refused_when_it_is_declared(
 ) -> None:
     with pytest.raises(DeclarationError, match=reason):
         write.require(table)
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("op = 'd", r"UNRECOGNIZED_TOKEN|PARSE_SYNTAX_ERROR|UNCLOSED"),
+        ("opp = 'd'", "opp"),
+        ("op", "BOOLEAN|boolean"),
+        ("count(*) > 1", "[Aa]ggregate|WHERE"),
+    ],
+)
+def test_a_condition_that_is_none_of_the_frame_is_refused_before_anything_is_read(
+    lake: Lake, rows: Callable[..., Any], condition: str, said: str
+) -> None:
+    frame = updates(rows, (1, "oslo", 1))
+    for write in (
+        scd2(valid_by="updated_at", delete_when=condition),
+        apply_changes(sequence_by="updated_at", truncate_when=condition),
+    ):
+        with pytest.raises(FrameMismatchError, match=f"_when=.*is no condition on its rows: .*({said})") as refused:
+            load(lake, CUSTOMERS, write, frame, batch(1))
+        assert repr(condition) in str(refused.value)
+    assert version_of(lake, CUSTOMERS) == -1
+
+
+def test_a_period_that_a_migration_renames_is_asked_before_the_next_load(lake: Lake, rows: Callable[..., Any]) -> None:
+    load(lake, CUSTOMERS, WRITE, updates(rows, (1, "oslo", 1), (1, "rome", 4)), batch(1))
+    since = Table(CUSTOMERS.name, Since, keys=CUSTOMERS.keys)
+    migrate(lake, since, Asked({"valid_from": "since", "valid_to": "until"}), {})
+    assert [row["city"] for row in as_of(lake, since, valid=day(2)).collect()] == ["oslo"]
+    write = scd2(track=["city"], valid_by="updated_at", valid=("since", "until"))
+    load(lake, since, write, updates(rows, (1, "bari", 6)).drop("op"), batch(2))
+    assert [row["city"] for row in as_of(lake, since, valid=day(7)).collect()] == ["bari"]
 
 
 def test_a_frame_of_other_columns_is_refused_before_anything_is_read(lake: Lake, rows: Callable[..., Any]) -> None:

@@ -31,6 +31,7 @@ class Event(RowModel):
 def test_a_value_becomes_a_literal_of_its_type(spark: SparkSession) -> None:
     literals = [
         literal("O'Hare \\ 1", StringType()),
+        literal("\\${spark.app.name}$", StringType()),
         literal("-7", LongType()),
         literal("1.5E10", DoubleType()),
         literal("2.50", DecimalType(5, 2)),
@@ -45,6 +46,7 @@ def test_a_value_becomes_a_literal_of_its_type(spark: SparkSession) -> None:
 
     assert [tuple(row) for row in found] == [
         ("string", "O'Hare \\ 1"),
+        ("string", "\\${spark.app.name}$"),
         ("int", "-7"),
         ("double", "1.5E10"),
         ("decimal(5,2)", "2.50"),

@@ -13,8 +13,9 @@ from pyspark.sql.types import DateType
 
 from framework.errors import FrameMismatchError, NoHistoryError, NoTimeError
 from framework.tables.compare import comparable
-from framework.tables.history.times import DELETED, FOREVER_AT, SYSTEM, VALID, timestamp
+from framework.tables.history.times import FOREVER_AT, timestamp
 from framework.tables.lake import Lake
+from framework.tables.layout import DELETED, SYSTEM, VALID
 from framework.tables.names import pair, several
 from framework.tables.prepare import ADDED
 from framework.tables.read import read

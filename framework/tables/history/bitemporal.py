@@ -24,13 +24,12 @@ from framework.tables.history.shape import MOVED, Roles, Shape, require_times
 from framework.tables.history.times import (
     FAR_TIMES,
     FOREVER_AT,
-    SYSTEM,
     SYSTEM_TIME,
-    VALID,
     next_system_time,
     timestamp,
 )
 from framework.tables.lake import Lake
+from framework.tables.layout import SYSTEM, VALID
 from framework.tables.model import differences, generated_columns, schema
 from framework.tables.names import pair
 from framework.tables.prepare import ADDED, prepared
@@ -59,6 +58,8 @@ class Bitemporal(Roles):
         fields = require_times(subject, table, self.valid, self.system)
         if any(not isinstance(fields[name].dataType, TimestampType) for name in self.system):
             raise DeclarationError(subject, f"{' and '.join(self.system)} must be datetime")
+        if self.sequence_by in table.keys:
+            raise DeclarationError(subject, f"sequence_by={self.sequence_by!r} is a key: rows of one key have one only")
 
     def require_frame(self, table: Table, frame: StructType) -> None:
         """The frame must have the model's columns without system time, and those that this write is told by."""

@@ -17,10 +17,11 @@ from framework.session import derive
 from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.compare import comparable
 from framework.tables.history.examine import examine
-from framework.tables.history.shape import Roles, Shape, feed_differences
-from framework.tables.history.times import DELETED, FAR_TIMES
+from framework.tables.history.shape import CONDITIONS, Roles, Shape, feed_differences
+from framework.tables.history.times import FAR_TIMES
 from framework.tables.history.truncated import Truncations, holds, known_truncations, with_those_of
 from framework.tables.lake import Lake
+from framework.tables.layout import DELETED
 from framework.tables.model import generated_columns, schema
 from framework.tables.prepare import ADDED, prepared
 from framework.tables.slices import literal
@@ -71,7 +72,7 @@ class Latest:
 
     def require_frame(self, table: Table, frame: StructType) -> None:
         """The frame must have the model's columns without that of tombstones, and those that this write is told by."""
-        conditions = (self.delete_when, self.ignore_when, self.truncate_when)
+        conditions = {name: getattr(self, name) for name in CONDITIONS}
         if said := feed_differences(table, frame, (self.deleted,), self.by, conditions):
             raise FrameMismatchError(f"{self.verb}() into table {table.name!r}", said, frame.names)
 

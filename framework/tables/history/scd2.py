@@ -20,10 +20,11 @@ from framework.session import derive
 from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.history.examine import examine
 from framework.tables.history.planned import STEPS, together
-from framework.tables.history.shape import Roles, Shape, feed_differences, require_times
-from framework.tables.history.times import EPOCH, FAR_TIMES, MICROSECOND, VALID
+from framework.tables.history.shape import CONDITIONS, Roles, Shape, feed_differences, require_times
+from framework.tables.history.times import EPOCH, FAR_TIMES, MICROSECOND
 from framework.tables.history.truncated import Truncations, holds, known_truncations, with_those_of
 from framework.tables.lake import Lake
+from framework.tables.layout import VALID
 from framework.tables.model import generated_columns, schema
 from framework.tables.names import one_of, pair, several
 from framework.tables.prepare import prepared
@@ -63,6 +64,12 @@ class Versions:
             **dict.fromkeys(table.keys, "is a key"),
             **dict.fromkeys(self.valid, "is of its period"),
         }
+        if self.track == ():
+            raise DeclarationError(subject, "track=[] names no column. Leave it out, and all are tracked")
+        if self.by in table.keys:
+            raise DeclarationError(
+                subject, f"its rows are ordered by {self.by!r}, which is a key: each has one version"
+            )
         for name in self.track or ():
             if name in beside:
                 reason = f"track= names {name!r}, which {beside[name]}: no version of a key begins by it"
@@ -73,7 +80,7 @@ class Versions:
     def require_frame(self, table: Table, frame: StructType) -> None:
         """The frame must have the model's columns without the period, and those that this write is told by."""
         assert table.model is not None
-        conditions = (self.delete_when, self.ignore_when, self.truncate_when)
+        conditions = {name: getattr(self, name) for name in CONDITIONS}
         said = feed_differences(table, frame, self.valid, self.by, conditions)
         if self.by in frame.names and frame[self.by].dataType != schema(table.model)[self.valid[0]].dataType:
             said.append(f"{self.by!r} has not the type of {self.valid[0]!r}")

@@ -1,21 +1,24 @@
 """What a frame's columns are to a table that remembers: keys, periods, and the values that hold in them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import Column
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, LongType, StructField, StructType, TimestampType
 
 from framework.errors import DeclarationError, alternatives
 from framework.tables.compare import comparable
 from framework.tables.history.times import DAY, EPOCH, FOREVER, FOREVER_AT, timestamp
+from framework.tables.lake import empty, first_line
 from framework.tables.model import columns, differences, generated_columns, schema
 from framework.tables.prepare import ADDED
 from framework.tables.table import Table
 
+CONDITIONS = ("delete_when", "ignore_when", "truncate_when")
 MOVED = "LAKEGATE_SYSTEM_TIME_MOVED"
 
 
@@ -58,18 +61,32 @@ def require_times(
 
 
 def feed_differences(
-    table: Table, frame: StructType, kept: Sequence[str], by: str, conditions: Sequence[str | None]
+    table: Table, frame: StructType, kept: Sequence[str], by: str, conditions: Mapping[str, str | None]
 ) -> list[str]:
     """Say how a frame differs from the columns that a table takes: its model's without those that it keeps itself.
 
-    It may have besides what its rows are ordered `by`, and what the SQL conditions name.
+    It may have besides what its rows are ordered `by`, and what the SQL conditions name; a condition that is none of
+    its rows is said too.
     """
     assert table.model is not None
     generated = generated_columns(table.model)
     wanted = StructType([field for field in schema(table.model).fields if field.name not in (*kept, *generated)])
-    named = [name for name in frame.names if re.search(rf"\b{re.escape(name)}\b", " ".join(filter(None, conditions)))]
+    conditioned = " ".join(filter(None, conditions.values()))
+    named = [name for name in frame.names if re.search(rf"\b{re.escape(name)}\b", conditioned)]
     said = differences(wanted, frame, exempt=(*ADDED, *generated, by, *named))
-    return said if by in frame.names or by in wanted.names else [*said, f"it lacks {by!r}"]
+    if not (by in frame.names or by in wanted.names):
+        said.append(f"it lacks {by!r}")
+    return [*said, *_wrong_conditions(frame, conditions)]
+
+
+def _wrong_conditions(frame: StructType, conditions: Mapping[str, str | None]) -> Iterator[str]:
+    """Say what is wrong with SQL conditions on the rows of a frame, as Spark says it; nothing is run."""
+    for name, condition in conditions.items():
+        try:
+            if condition is not None:
+                empty(SparkSession.active(), frame).where(condition)
+        except PySparkException as error:
+            yield f"{name}={condition!r} is no condition on its rows: {first_line(error)}"
 
 
 def place_of(value: Column, values: Column) -> Column:

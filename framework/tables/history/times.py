@@ -10,8 +10,6 @@ from framework.tables.table import Table
 
 FOREVER = date(9999, 12, 31)
 SYSTEM_TIME = "system_time"
-# Properties of a table that name its periods, and the column of its tombstones.
-VALID, SYSTEM, DELETED = "lakegate.valid", "lakegate.system", "lakegate.deleted"
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 DAY = 86_400_000_000
 # As INT96, which is Spark's own way, a time after 2262 is another one to readers that count nanoseconds.
