@@ -180,7 +180,8 @@ def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
         aged(lake, each, 8)
     again = _erase(lake, here, "17")
     assert [again[each.name].rows for each in TABLES] == [0, 0, 0]
-    assert any("rollback customers" in said for said in again[NOW.name].held)
+    # A job with a table that keeps what it believed is not rolled back, so nothing is held for that.
+    assert not [said for each in again.values() for said in each.held]
     arrived("4", "20,Eve,2024-03-01")
     arrived("5", "21,Bob,2024-03-01")
     last = _erase(lake, here, "17")
