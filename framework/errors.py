@@ -22,7 +22,7 @@ LakegateError
 │   └── PeriodError · ContradictionError · OperationError · ConstraintBrokenError
 ├── TableError (1)                  what a table in the lake is
 │   ├── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
-│   ├── MigrationRefusedError · MigrationStoppedError
+│   ├── MigrationRefusedError · MigrationStoppedError · ForeignFilesError · NoTimeError
 │   └── UnreadableTableError · OverlapError · NoHistoryError · RestoreRefusedError · ErasureRefusedError
 ├── StateError (1)                  what earlier runs left
 │   ├── PlanChangedError · PinVanishedError · BookmarkSourceError · LostPlanError · DamagedStateError

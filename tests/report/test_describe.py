@@ -13,6 +13,7 @@ class Order(RowModel):
 
 
 ORDERS = Table("silver.orders", Order, keys=("id", "day"))
+LATEST = Table("silver.latest", Order, keys="id")
 
 
 def rates(spark: SparkSession) -> DataFrame:
@@ -36,7 +37,7 @@ job = Job(
     stages=[
         extract(raw=files("orders", Order, format="json"), rates=rates, old=table(Table("bronze.old"))),
         load("raw", into=ORDERS, write=upsert()),
-        load("raw", into=ORDERS, write=upsert(sequence_by="day"), name="late_orders"),
+        load("raw", into=LATEST, write=upsert(sequence_by="day"), name="late_orders"),
         load("raw", into=Table("a.b", keys="id"), write=sync()),
         load("raw", into=Table("a.c"), write=append()),
         load("raw", into=Table("a.d"), write=overwrite()),
@@ -61,7 +62,7 @@ job = Job(
         "transform undocumented",
         "transform again",
         "load silver.orders: upsert() by id, day",
-        "load late_orders: into silver.orders, upsert(sequence_by='day') by id, day",
+        "load late_orders: into silver.latest, upsert(sequence_by='day') by id",
         "load a.b: sync() by id",
         "load a.c: append()",
         "load a.d: overwrite()",
