@@ -52,8 +52,9 @@ def migrate_table(
         if not changes:
             return
         confirm("Alter it?", yes=yes)
-        rename_subject(lake, table.subject, named, clock())  # before the table: no load may miss who was erased
-        migrate(lake, table, asked, {"job": job.name, "migration": f"{name} {clock():%Y-%m-%dT%H:%M:%SZ}"})
+        now = clock()
+        rename_subject(lake, table.subject, named, now)  # before the table: no load may miss who was erased
+        migrate(lake, table, asked, {"job": job.name, "migration": f"{name} {now:%Y-%m-%dT%H:%M:%SZ}"})
     typer.echo(f"{name} is as declared, version {int(lake.snapshot(name).version())}.")
 
 

@@ -28,9 +28,10 @@ from framework.state.run_log import run_log
 from framework.tables import Lake, Table
 from framework.tables.alter import schema_of
 from framework.tables.erase import Where, count, erase, gone_from
+from framework.tables.lake import properties_of
 from framework.tables.maintain import Maintain
 from framework.tables.model import schema
-from framework.tables.person import Person, canonical, mentions, person, untold, words
+from framework.tables.person import Person, canonical, mentions, untold, words
 from framework.tables.sql import text
 from framework.tables.vacuum import due, now, stopped_by, vacuum
 
@@ -79,7 +80,7 @@ def plan_erasure(lake: Lake, jobs: Sequence[Job], table: str, key: Mapping[str, 
     places = _places(lake, jobs, table, subject)
     person = _person(lake, known[table], {name: key[name] for name in subject})
     others = (each for each in known if not known[each].subject and lake.exists(each))
-    others = (each for each in others if {*subject} <= {*_columns(lake, each)})
+    others = (each for each in others if {*subject} <= {*schema_of(lake.snapshot(each)).names})
     missing = tuple(each for each in _about(jobs, subject) if not lake.exists(each))
     return Planned(table, person, {where: count(lake, where, person) for where in places}, tuple(others), missing)
 
@@ -98,7 +99,7 @@ def erase_person(
     does not let it; then nothing has been changed.
     """
     asked_at, person = clock(), planned.person
-    loading = sorted((job for job in jobs if _is_about(job, person)), key=lambda job: job.name)
+    loading = sorted((job for job in jobs if _about([job], person.subject)), key=lambda job: job.name)
     retired = {node.name: node.does.retired for job in jobs for node in job.nodes if isinstance(node.does, Maintain)}
     with ExitStack() as leases:
         works = [leases.enter_context(at_work(job, lake, settings, None, clock=clock)) for job in loading]
@@ -122,10 +123,6 @@ def erase_person(
     return done
 
 
-def _is_about(job: Job, person: Person) -> bool:
-    return any(tuple(sorted(table.subject)) == person.subject for table in job.tables)
-
-
 def _places(lake: Lake, jobs: Sequence[Job], table: str, subject: Sequence[str]) -> list[Where]:
     """Return where such a person can be now. Raises ErasureRefusedError with every reason against removing one."""
     concerned = [name for name in _about(jobs, subject) if lake.exists(name)]
@@ -135,20 +132,17 @@ def _places(lake: Lake, jobs: Sequence[Job], table: str, subject: Sequence[str])
 
 
 def _about(jobs: Sequence[Job], subject: Sequence[str]) -> list[str]:
-    about = {each.name: None for job in jobs for each in job.tables if sorted(each.subject) == [*subject]}
-    return [*about]
+    return list(dict.fromkeys(each.name for job in jobs for each in job.tables if sorted(each.subject) == [*subject]))
 
 
 def _against(lake: Lake, name: str, subject: Sequence[str]) -> Iterator[str]:
-    yield from (f"{name}: {wrong}" for wrong in untold(schema_of(lake.snapshot(name)), subject))
-    if missing := sorted({*subject} - {*_columns(lake, name)}):
+    snapshot = lake.snapshot(name)
+    columns = schema_of(snapshot)
+    yield from (f"{name}: {wrong}" for wrong in untold(columns, subject))
+    if missing := sorted({*subject} - {*columns.names}):
         yield f"{name} has no {' and '.join(missing)} yet: run its job, or `lakegate migrate {name}`, first"
-    if lake.properties(name).get(APPEND_ONLY) == "true":
+    if properties_of(snapshot).get(APPEND_ONLY) == "true":
         yield f"{name} is append-only: set {APPEND_ONLY} to false in its properties first"
-
-
-def _columns(lake: Lake, table: str) -> list[str]:
-    return schema_of(lake.snapshot(table)).names
 
 
 def _person(lake: Lake, table: Table, key: Mapping[str, str]) -> Person:
@@ -165,7 +159,7 @@ def _person(lake: Lake, table: Table, key: Mapping[str, str]) -> Person:
         raise ErasureRefusedError(
             table.name, [f"--key {name}: the value is not {_wanted(kinds[name])}, exactly" for name in wrong]
         )
-    return person(tuple(key), salt(lake), told[0], told[1])
+    return Person.told_by(tuple(key), salt(lake), *told)
 
 
 def _is_said(typed: str, taken: str | None, kind: DataType) -> bool:

@@ -42,6 +42,7 @@ from framework.tables.maintain import Maintain, carry_out
 from framework.tables.person import untold, without
 from framework.tables.read import newest_version
 from framework.tables.slices import partitions_of
+from framework.tables.sql import named
 from framework.tables.write import Replace
 
 Observer = Callable[["StageReport"], None]
@@ -195,7 +196,7 @@ class Execution:
             raise FrameMismatchError(f"Table {table.name!r}", said, rows.columns)
         if not table.subject:
             return rows
-        if wrong := untold(rows.select(*table.subject).schema, table.subject):
+        if wrong := untold(rows.select(*(named((name,)) for name in table.subject)).schema, table.subject):
             raise FrameMismatchError(f"Table {table.name!r}", wrong, rows.columns)
         return without(rows, table.subject, erased(self.reading.lake))
 

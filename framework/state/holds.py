@@ -40,12 +40,13 @@ def _holds(lake: Lake, table: str, history: History) -> Iterator[Hold]:
         yield Hold(last.bookmark.version or 0, f"the bookmark of job {job}, which reads the changes since")
     if (begun := history.open_rollback()) and table in begun.tables:
         yield Hold(begun.tables[table], f"the rollback of job {job} that was not finished")
-    for left in _finished(history):
-        if table in left.tables:
-            version = same_rows(lake, table, left.tables[table])
-            if erasures_since(lake, table, version) or any(SYSTEM in lake.properties(each) for each in left.tables):
-                continue  # that is not gone back to
-            yield Hold(version, f"run {left.run_id}, to which `lakegate rollback {job}` can go back")
+    finished = [left for left in _finished(history) if table in left.tables]
+    lasting = {each for each in {*chain(*(left.tables for left in finished))} if SYSTEM in lake.properties(each)}
+    for left in finished:
+        version = same_rows(lake, table, left.tables[table])
+        if lasting & left.tables.keys() or erasures_since(lake, table, version):
+            continue  # that is not gone back to
+        yield Hold(version, f"run {left.run_id}, to which `lakegate rollback {job}` can go back")
 
 
 def _finished(history: History) -> Iterator[Publication]:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from pyspark.sql import SparkSession
+
 from framework.batch import Position
 from framework.tables.lake import Lake, partition_columns
 
@@ -163,6 +165,12 @@ class Commit:
         """Say whether this is the commit of that transaction."""
         txns = [a["txn"] for a in self.actions if "txn" in a]
         return any(t["appId"] == transaction.app_id and t["version"] == transaction.position.txn_version for t in txns)
+
+
+def commit_nothing(spark: SparkSession, path: str, options: Mapping[str, str]) -> None:
+    """Commit no rows to a table, for what the commit itself says: its transaction in the options, its notes."""
+    rows = spark.read.format("delta").load(path).limit(0)
+    rows.write.format("delta").options(**options).mode("append").save(path)
 
 
 def position_of(lake: Lake, table: str, app_id: str) -> Position | None:

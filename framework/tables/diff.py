@@ -91,9 +91,7 @@ def _common(old: DataType, new: DataType) -> DataType | None:
     if isinstance(old, MapType) and isinstance(new, MapType):
         key, value = _common(old.keyType, new.keyType), _common(old.valueType, new.valueType)
         return MapType(key, value) if key and value else None
-    if old.simpleString() == new.simpleString():
-        return new
-    if widens_since(old, new):
+    if old.simpleString() == new.simpleString() or widens_since(old, new):
         return new
     return old if widens_since(new, old) else None
 
@@ -111,11 +109,12 @@ def _as(value: Column, found: DataType, wanted: DataType) -> Column:
     if isinstance(found, StructType) and isinstance(wanted, StructType):
         have = {field.name: field.dataType for field in found.fields}
         parts = (
-            _as(value[f.name], have[f.name], f.dataType) if f.name in have else F.lit(None).cast(f.dataType)
+            (_as(value[f.name], have[f.name], f.dataType) if f.name in have else F.lit(None).cast(f.dataType)).alias(
+                f.name
+            )
             for f in wanted.fields
         )
-        named_parts = (part.alias(field.name) for part, field in zip(parts, wanted.fields, strict=True))
-        return F.when(value.isNotNull(), F.struct(*named_parts))
+        return F.when(value.isNotNull(), F.struct(*parts))
     if isinstance(found, ArrayType) and isinstance(wanted, ArrayType):
         return F.transform(value, lambda item: _as(item, found.elementType, wanted.elementType))
     if isinstance(found, MapType) and isinstance(wanted, MapType):

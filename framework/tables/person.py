@@ -23,6 +23,8 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from framework.tables.sql import named
+
 TELLING = (IntegralType, DecimalType, DateType, TimestampType, TimestampNTZType, StringType)
 
 # A text is cut into words, `17` or `max@example.org` or `-1.7`, blanks, and single characters of all else.
@@ -46,6 +48,12 @@ class Person:
     salt: str
     parts: tuple[Part, ...]
 
+    @classmethod
+    def told_by(cls, subject: Sequence[str], salt: str, texts: Sequence[str], words: Sequence[int]) -> "Person":
+        """Return whom values tell, given as their canonical texts, of so many words each."""
+        parts = (Part(count, _sha256(salt + text)) for text, count in zip(texts, words, strict=True))
+        return cls(tuple(subject), salt, tuple(parts))
+
     @property
     def digest(self) -> str:
         """The SHA-256 of the salt and of the digests of the values."""
@@ -53,19 +61,13 @@ class Person:
 
     def is_in(self, columns: StructType) -> Column:
         """Return whether a row of these columns is about this person; one with a NULL in them is about nobody."""
-        texts = [canonical(_named(name), columns[name].dataType) for name in self.subject]
+        texts = [canonical(F.col(named((name,))), columns[name].dataType) for name in self.subject]
         return _digest(texts, self.salt) == self.digest
 
     def renamed(self, names: Mapping[str, str]) -> "Person":
         """Return the same person where columns have new names, given by the old ones."""
         found = {names.get(name, name): part for name, part in zip(self.subject, self.parts, strict=True)}
         return Person(tuple(sorted(found)), self.salt, tuple(found[name] for name in sorted(found)))
-
-
-def person(subject: Sequence[str], salt: str, texts: Sequence[str], words: Sequence[int]) -> Person:
-    """Return whom values tell, given as their canonical texts, of so many words each."""
-    parts = [Part(count, _sha256(salt + text)) for text, count in zip(texts, words, strict=True)]
-    return Person(tuple(subject), salt, tuple(parts))
 
 
 def untold(columns: StructType, subject: Sequence[str]) -> list[str]:
@@ -106,8 +108,9 @@ def without(rows: DataFrame, subject: Sequence[str], erased: Sequence[Person]) -
                        NULL  rome
     """
     names = tuple(sorted(subject))
-    kinds = [field.dataType for field in rows.select(*map(_named, names)).schema.fields]
-    texts = [canonical(_named(name), kind) for name, kind in zip(names, kinds, strict=True)]
+    values = [F.col(named((name,))) for name in names]
+    kinds = [field.dataType for field in rows.select(*values).schema.fields]
+    texts = [canonical(value, kind) for value, kind in zip(values, kinds, strict=True)]
     for salt, persons in _by_salt([person for person in erased if person.subject == names]):
         digests = [person.digest for person in persons]
         rows = rows.where(~F.coalesce(_digest(texts, salt).isin(digests), F.lit(False)))
@@ -156,10 +159,6 @@ def _hashed(text: Column, salt: str) -> Column:
 
 def _sha256(text: str) -> str:
     return sha256(text.encode()).hexdigest()
-
-
-def _named(name: str) -> Column:
-    return F.col(f"`{name}`")
 
 
 def _by_salt(persons: Sequence[Person]) -> Iterator[tuple[str, list[Person]]]:

@@ -12,7 +12,7 @@ from pyspark.errors import AnalysisException
 
 from framework.batch import Position
 from framework.session import derive
-from framework.tables.commit import Transaction, commits_since, read_commit
+from framework.tables.commit import Transaction, commit_nothing, commits_since, read_commit
 from framework.tables.erase import erasures_since
 from framework.tables.lake import Lake, first_line
 
@@ -37,9 +37,7 @@ def can_restore(lake: Lake, table: str, version: int) -> str:
 
 def fence(lake: Lake, table: str, app_id: str, position: Position, notes: Mapping[str, Any]) -> None:
     """Move an app's transaction to a position by a commit of no rows; Delta skips it where the app is there already."""
-    transaction = Transaction(app_id, position, notes)
-    rows = lake.spark.read.format("delta").load(lake.path(table)).limit(0)
-    rows.write.format("delta").options(**transaction.options).mode("append").save(lake.path(table))
+    commit_nothing(lake.spark, lake.path(table), Transaction(app_id, position, notes).options)
 
 
 def restore(lake: Lake, table: str, version: int, notes: Mapping[str, Any]) -> int:

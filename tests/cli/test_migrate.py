@@ -5,7 +5,7 @@ import pytest
 from framework.errors import MigrationRefusedError, UndeclaredTableError, UnknownJobError
 from framework.state.erased import erased, put_down
 from framework.tables import Lake, RowModel, Table
-from framework.tables.person import person, without
+from framework.tables.person import Person, without
 from framework.testing import NOON
 from tests.command import Said, lakegate, rows_at
 from tests.delta import given, version_of
@@ -95,7 +95,7 @@ def test_who_was_erased_is_known_by_the_new_name_of_a_column(folder: Path, lake:
     job = folder / "jobs" / "trips.py"
     declared = job.read_text().replace("km:", "miles:").replace("id:", "rider:")
     job.write_text(declared.replace('Table("silver.trips", Trip)', 'Table("silver.trips", Trip, subject="rider")'))
-    here, elsewhere = person(["id"], "s", ["1"], [1]), person(["id", "shop"], "s", ["1", "a"], [1, 1])
+    here, elsewhere = Person.told_by(["id"], "s", ["1"], [1]), Person.told_by(["id", "shop"], "s", ["1", "a"], [1, 1])
     for each in (here, elsewhere):
         put_down(lake, each, NOON)
     assert _said(folder, "--rename", "id=rider", "--dry-run").code == 0
@@ -110,4 +110,4 @@ def test_who_was_erased_is_known_by_the_new_name_of_a_column(folder: Path, lake:
     rows = lake.spark.read.format("delta").load(lake.path(TRIPS.name))
     assert without(rows, ["rider"], erased(lake)).count() == 0
     # Names are kept in their order, and each with its value.
-    assert elsewhere.renamed({"id": "till"}) == person(["shop", "till"], "s", ["a", "1"], [1, 1])
+    assert elsewhere.renamed({"id": "till"}) == Person.told_by(["shop", "till"], "s", ["a", "1"], [1, 1])

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from framework.session import derive
-from framework.tables.person import Person, canonical, mentions, person, without, words
+from framework.tables.person import Person, canonical, mentions, without, words
 
 
 def _person(spark: SparkSession, salt: str = "s", **key: Any) -> Person:
@@ -16,7 +16,7 @@ def _person(spark: SparkSession, salt: str = "s", **key: Any) -> Person:
     texts = [canonical(F.col(field.name), field.dataType) for field in literals.schema.fields]
     row = literals.select(F.array(*texts), F.array(*(F.size(words(each)) for each in texts))).first()
     assert row is not None
-    return person(subject, salt, row[0], row[1])
+    return Person.told_by(subject, salt, *row)
 
 
 def test_rows_about_a_person_are_left_out_whatever_their_type_and_those_about_nobody_stay(spark: SparkSession) -> None:
