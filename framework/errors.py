@@ -852,13 +852,13 @@ class SystemTimeMovedError(ConcurrencyError, RuntimeError):
 
 
 class ConflictError(ConcurrencyError, RuntimeError):
-    """Other writers changed the table each time that a load was tried."""
+    """Other writers changed the table each time that it was to be written."""
 
     def __init__(self, table: str, tries: int, last: str) -> None:
         self.table, self.tries = table, tries
         super().__init__(
-            f"Table {table!r} was changed by other writers in each of {tries} tries to load it (last: {last}). Nothing "
-            "of the load was written. Run it again when they are done, or partition the table by what they write."
+            f"Table {table!r} was changed by other writers in each of {tries} tries to write it (last: {last}). "
+            "Nothing of that was written. Run it again when they are done, or partition the table by what they write."
         )
 
 

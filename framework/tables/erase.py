@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from delta.tables import DeltaTable
@@ -13,6 +14,7 @@ from pyspark.sql.types import StructType
 from framework import fault
 from framework.session import derive
 from framework.tables.commit import ERASURE, Commit, commit_nothing, commits_since, newest_commit
+from framework.tables.conflict import outlast
 from framework.tables.lake import Lake
 from framework.tables.person import Person, mentions
 
@@ -48,8 +50,17 @@ def erase(lake: Lake, where: Where, person: Person) -> int:
 
     The commit tells the digest, and no value. A table whose rows are about persons has one though there are none to
     remove: an older version may hold what it has lost since, and is not to be gone back to. In a table with deletion
-    vectors the files that still hold such rows are written anew.
+    vectors the files that still hold such rows are written anew. Where another writer comes between, what it wrote is
+    looked at too. Raises UnreadableTableError, and ConflictError where other writers leave no room.
     """
+    rows = outlast(where.table, partial(_attempt, lake, where, person))
+    if lake.properties(where.table).get(VECTORS) == "true":
+        purge = f"REORG TABLE delta.`{lake.path(where.table)}` APPLY (PURGE)"
+        outlast(where.table, lambda: lake.spark.sql(purge))
+    return rows
+
+
+def _attempt(lake: Lake, where: Where, person: Person) -> int:
     table = where.table
     rows = count(lake, where, person)
     if rows:
@@ -63,8 +74,6 @@ def erase(lake: Lake, where: Where, person: Person) -> int:
         fault.point(f"after erasure {table}")
     elif where.text is None and not _is_told(lake, table, person):
         commit_nothing(_session(lake, person), lake.path(table), {})
-    if lake.properties(table).get(VECTORS) == "true":
-        lake.spark.sql(f"REORG TABLE delta.`{lake.path(table)}` APPLY (PURGE)")
     return rows
 
 

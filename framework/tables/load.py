@@ -4,35 +4,22 @@ A try that meets another writer is made again on the table as it is then, with t
 whose answer was lost is read from the table.
 """
 
-import random
 import re
-import time
 from dataclasses import replace
+from functools import partial
 
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame
 
-from framework import fault, log
-from framework.errors import ConflictError, ConstraintBrokenError, StaleEpochError
+from framework import fault
+from framework.errors import ConstraintBrokenError, StaleEpochError
 from framework.tables.commit import Counts, Loaded, Transaction, loaded, position_of
+from framework.tables.conflict import conflict_of, outlast
 from framework.tables.lake import Lake
 from framework.tables.prepare import require_as_declared
 from framework.tables.table import Table
 from framework.tables.write import Write
 
-# Those after which a load that reads its rows from pins may be done again; Delta names its own alike on every version.
-CONFLICTS = (
-    "ConcurrentAppendException",
-    "ConcurrentDeleteReadException",
-    "ConcurrentDeleteDeleteException",
-    "ConcurrentTransactionException",
-    "MetadataChangedException",
-    "ProtocolChangedException",
-    "SystemTimeMovedError",
-)
 ENFORCED = re.compile(r"\[DELTA_(?:VIOLATE_CONSTRAINT_WITH_VALUES|NOT_NULL_CONSTRAINT_VIOLATED)\]\s*(.*(?:\n - .*)*)")
-TRIES = 30
-LONGEST_PAUSE = 8.0
 
 
 def is_applied(lake: Lake, table: Table, transaction: Transaction) -> bool:
@@ -55,46 +42,28 @@ def load(lake: Lake, table: Table, write: Write, rows: DataFrame, transaction: T
     where other writers leave no room.
     """
     write.require_frame(table, rows.schema)
-    conflict = ""
-    for number in range(TRIES):
+    return outlast(table.name, partial(_attempt, lake, table, write, rows, transaction))
+
+
+def _attempt(lake: Lake, table: Table, write: Write, rows: DataFrame, transaction: Transaction) -> Loaded:
+    if is_applied(lake, table, transaction):
+        return loaded_before(lake, table, transaction)
+    require_as_declared(lake, table)
+    try:
+        fault.point(f"before commit {transaction.app_id}")
+        left = write.commit(lake, table, rows, transaction)
+    except Exception as error:
         if is_applied(lake, table, transaction):
             return loaded_before(lake, table, transaction)
-        try:
-            fault.point(f"before commit {transaction.app_id}")
-            left = write.commit(lake, table, rows, transaction)
-        except Exception as error:
-            if is_applied(lake, table, transaction):
-                return loaded_before(lake, table, transaction)
-            conflict = conflict_of(error)
-            if not conflict and (refused := ENFORCED.search(str(error))):
-                raise ConstraintBrokenError(table.name, " ".join(refused[1].split()).rstrip(".")) from None
-            if not conflict:
-                raise
-            pause = random.uniform(0.1, 1) * min(LONGEST_PAUSE, 0.2 * 2**number)
-            log.event("load_retried", table=table.name, conflict=conflict, seconds=round(pause, 1))
-            time.sleep(pause)
-            require_as_declared(lake, table)
-            continue
-        fault.point(f"after commit {transaction.app_id}")
-        if not left.in_log:
-            is_applied(lake, table, transaction)  # Delta skips what it holds already: a newer epoch is an error
-        return left
-    raise ConflictError(table.name, TRIES, conflict)
+        if not conflict_of(error) and (refused := ENFORCED.search(str(error))):
+            raise ConstraintBrokenError(table.name, " ".join(refused[1].split()).rstrip(".")) from None
+        raise
+    fault.point(f"after commit {transaction.app_id}")
+    if not left.in_log:
+        is_applied(lake, table, transaction)  # Delta skips what it holds already: a newer epoch is an error
+    return left
 
 
 def loaded_before(lake: Lake, table: Table, transaction: Transaction) -> Loaded:
     """Return what an earlier attempt of this batch left."""
     return replace(loaded(lake, table.name, transaction, lambda metrics: Counts()), already_applied=True)
-
-
-def conflict_of(error: BaseException) -> str:
-    """Return which conflict with another writer an error is, empty if none.
-
-    It comes as a class of Delta's Python module, or as the JVM's exception, at any depth of its causes.
-    """
-    names = [type(error).__name__]
-    cause = error.java_exception if isinstance(error, Py4JJavaError) else None
-    while cause is not None:
-        names.append(str(cause.getClass().getSimpleName()))
-        cause = cause.getCause()
-    return next((name for name in names if name in CONFLICTS), "")

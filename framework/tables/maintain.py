@@ -7,8 +7,8 @@ from typing import Any
 from framework import fault, log
 from framework.errors import DeclarationError, TableNotFoundError, alternatives
 from framework.tables.compaction import rewrite, worth_rewriting
+from framework.tables.conflict import conflict_of
 from framework.tables.lake import Lake
-from framework.tables.load import conflict_of
 from framework.tables.model import columns
 from framework.tables.sql import text
 from framework.tables.table import Table

@@ -25,7 +25,7 @@ from framework.errors import (
     PeriodError,
     SequenceError,
 )
-from framework.tables import Counts, Lake, RowModel, Table, Write, bitemporal, generated, load
+from framework.tables import Counts, Lake, RowModel, Table, Write, bitemporal, conflict, generated, load
 from framework.tables.commit import Transaction
 from tests.delta import actions, rows_of, version_of
 from tests.naive import Naive, Row, Said, slice_of
@@ -86,7 +86,7 @@ class Seen(RowModel):
     valid_to: datetime | None
 
 
-module, LOADING = (import_module(f"framework.tables.{name}") for name in ("history.bitemporal", "load"))
+module = import_module("framework.tables.history.bitemporal")
 PLANES = Table("silver.planes", Plane, keys="tail")
 PARTS = Table("silver.parts", Part, keys=("plane", "part"), partition_by="fleet")
 TIMES = ("valid_from", "valid_to")
@@ -417,7 +417,7 @@ def test_another_s_commit_during_the_merge_makes_it_plan_again(
         return source.withColumn("_does", F.udf(correct, "string", useArrow=False)("_does"))
 
     monkeypatch.setattr(module, "planned", meddled)
-    monkeypatch.setattr(LOADING, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(conflict, "LONGEST_PAUSE", 0.0)
     with caplog.at_level(logging.INFO, "lakegate"):
         load(lake, PLANES, TELL, told(rows, BONN), batch(2))
 

@@ -2,21 +2,20 @@
 
 import logging
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from framework.batch import Position
 from framework.errors import ConflictError
-from framework.tables import Counts, Lake, RowModel, Table, Write, load, merge, overwrite, replace, upsert
+from framework.tables import Counts, Lake, RowModel, Table, Write, conflict, load, merge, overwrite, replace, upsert
 from framework.tables.commit import Transaction
+from framework.tables.erase import Where, erase
+from framework.tables.person import Person
 from tests.delta import actions, given, rows_of, version_of
-
-LOADING = import_module("framework.tables.load")  # the package gives the function this name
 
 
 class City(RowModel):
@@ -33,17 +32,17 @@ ROME, BARI = {"id": 2, "name": "Rome", "land": "IT"}, "(3, 'Bari', 'IT')"
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LOADING, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(conflict, "LONGEST_PAUSE", 0.0)
 
 
 @pytest.fixture
-def meddled(lake: Lake, tmp_path: Path) -> Callable[..., DataFrame]:
+def meddle(lake: Lake, tmp_path: Path) -> Callable[..., Column]:
     path, computed = lake.path(CITIES.name), tmp_path / "computed"
 
-    def returned(frame: DataFrame, *times: int) -> DataFrame:
-        """Return the same rows; at these times that they are computed, another writer appends to the table."""
+    def returned(*times: int) -> Column:
+        """Return what is true; at these times that it is computed, another writer appends to the table."""
 
-        def meddle(_: int) -> bool:
+        def meddling(_: int) -> bool:
             import duckdb
             from deltalake import write_deltalake
 
@@ -55,9 +54,14 @@ def meddled(lake: Lake, tmp_path: Path) -> Callable[..., DataFrame]:
                 write_deltalake(path, bari, mode="append")
             return True
 
-        return frame.coalesce(1).where(F.udf(meddle, "boolean", useArrow=False)("id"))
+        return F.udf(meddling, "boolean", useArrow=False)("id")
 
     return returned
+
+
+@pytest.fixture
+def meddled(meddle: Callable[..., Column]) -> Callable[..., DataFrame]:
+    return lambda frame, *times: frame.coalesce(1).where(meddle(*times))
 
 
 @pytest.mark.parametrize(
@@ -111,13 +115,32 @@ def test_an_upsert_that_meets_another_commit_updates_its_row(
 def test_a_load_that_meets_another_commit_each_time_gives_up_and_has_written_nothing(
     lake: Lake, rows: Callable[..., Any], meddled: Callable[..., DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LOADING, "TRIES", 3)
+    monkeypatch.setattr(conflict, "TRIES", 3)
     given(lake, CITIES, "(1, 'Oslo', 'NO')")
 
     with pytest.raises(ConflictError, match=r"3 .*ConcurrentAppendException"):
         load(lake, CITIES, overwrite(), meddled(rows(City, ROME), 1, 2, 3), BATCH)
 
     assert rows_of(lake, CITIES) == [(1, "Oslo", "NO"), *[(3, "Bari", "IT")] * 3]
+
+
+def test_an_erasure_that_meets_another_commit_removes_what_that_brought_too(
+    lake: Lake, meddle: Callable[..., Column], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given(lake, CITIES, f"(1, 'Oslo', 'NO'), {BARI}")
+    bari, is_in = Person.told_by(["id"], "salt", ["3"], [1]), Person.is_in
+    meddles = iter([False, True])  # in the first DELETE, not as its rows are counted before
+
+    def meddled(*given: Any) -> Column:
+        return is_in(*given) & meddle(1) if next(meddles, False) else is_in(*given)
+
+    monkeypatch.setattr(Person, "is_in", meddled)
+
+    with caplog.at_level(logging.INFO, "lakegate"):
+        assert erase(lake, Where(CITIES.name), bari) == 2
+
+    assert [_conflict(record) for record in caplog.records] == ["ConcurrentAppendException"]
+    assert rows_of(lake, CITIES) == [(1, "Oslo", "NO")]
 
 
 def _conflict(record: logging.LogRecord) -> str:

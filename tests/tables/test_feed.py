@@ -28,6 +28,7 @@ from framework.tables import (
     Table,
     apply_changes,
     as_of,
+    conflict,
     generated,
     history_of,
     load,
@@ -70,7 +71,7 @@ class Change(RowModel):
     op: str | None
 
 
-module, LOADING = (import_module(f"framework.tables.{name}") for name in ("history.latest", "load"))
+module = import_module("framework.tables.history.latest")
 ACCOUNTS = Table("silver.accounts", Account, keys="id", partition_by="shard")
 HOMES = Table("silver.homes", Home, keys="id")
 IS: Any = {"delete_when": "op = 'd'", "ignore_when": "op = 'm'", "truncate_when": "op = 't'"}
@@ -288,7 +289,7 @@ def test_another_s_commit_during_the_merge_is_taken_into_account(
         return source.withColumn("_does", F.udf(correct, "string", useArrow=False)("_does"))
 
     monkeypatch.setattr(module, "_planned", meddled)
-    monkeypatch.setattr(LOADING, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(conflict, "LONGEST_PAUSE", 0.0)
     with caplog.at_level(logging.INFO, "lakegate"):
         load(lake, ACCOUNTS, LATEST, changes(rows, (1, "rome", 5, "u"), (3, "bari", 5, "c")), batch(2))
     assert [record.fields["conflict"] for record in caplog.records] == ["ConcurrentAppendException"]  # type: ignore[attr-defined]

@@ -31,6 +31,7 @@ from framework.tables import (
     apply_changes,
     as_of,
     belief_changes,
+    conflict,
     generated,
     history_of,
     load,
@@ -81,7 +82,7 @@ class Update(RowModel):
     op: str | None
 
 
-module, LOADING = (import_module(f"framework.tables.{name}") for name in ("history.scd2", "load"))
+module = import_module("framework.tables.history.scd2")
 CUSTOMERS = Table("silver.customers", Customer, keys=("shop", "id"))
 WRITE = scd2(track=["city"], valid_by="updated_at", delete_when="op = 'd'")
 FEED = apply_changes(sequence_by="updated_at", delete_when="op = 'd'", ignore_when="op = 'r'", track=["city"])
@@ -398,7 +399,7 @@ def test_another_s_commit_before_the_merge_and_during_it_is_taken_into_account(
         return source
 
     monkeypatch.setattr(module, "_planned", meddled)
-    monkeypatch.setattr(LOADING, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(conflict, "LONGEST_PAUSE", 0.0)
     with caplog.at_level(logging.INFO, "lakegate"):
         load(lake, CUSTOMERS, WRITE, updates(rows, (1, "nice", 8)), batch(2))
 
