@@ -48,14 +48,15 @@ def load(lake: Lake, table: Table, write: Write, rows: DataFrame, transaction: T
 def _attempt(lake: Lake, table: Table, write: Write, rows: DataFrame, transaction: Transaction) -> Loaded:
     if is_applied(lake, table, transaction):
         return loaded_before(lake, table, transaction)
-    require_as_declared(lake, table)
     try:
         fault.point(f"before commit {transaction.app_id}")
         left = write.commit(lake, table, rows, transaction)
     except Exception as error:
         if is_applied(lake, table, transaction):
             return loaded_before(lake, table, transaction)
-        if not conflict_of(error) and (refused := ENFORCED.search(str(error))):
+        if conflict_of(error):
+            require_as_declared(lake, table)  # for the next attempt: the other may have altered it
+        elif refused := ENFORCED.search(str(error)):
             raise ConstraintBrokenError(table.name, " ".join(refused[1].split()).rstrip(".")) from None
         raise
     fault.point(f"after commit {transaction.app_id}")
