@@ -16,7 +16,7 @@ from framework.tables.commit import ERASURE, Commit, commit_nothing, commits_sin
 from framework.tables.lake import Lake
 from framework.tables.person import Person, mentions
 
-VECTORS = "delta.enableDeletionVectors"
+VECTORS = "delta.feature.deletionVectors"  # also of a table that makes no new ones
 SKIPS_EMPTY = "spark.databricks.delta.skipRecordingEmptyCommits"
 
 
@@ -48,7 +48,7 @@ def erase(lake: Lake, where: Where, person: Person) -> int:
 
     The commit tells the digest, and no value. A table whose rows are about persons has one though there are none to
     remove: an older version may hold what it has lost since, and is not to be gone back to. In a table with deletion
-    vectors the files that still hold such rows are written anew.
+    vectors, also of earlier, the files that still hold such rows are written anew, in a second commit.
     """
     table = where.table
     rows = count(lake, where, person)
@@ -63,8 +63,8 @@ def erase(lake: Lake, where: Where, person: Person) -> int:
         fault.point(f"after erasure {table}")
     elif where.text is None and not _is_told(lake, table, person):
         commit_nothing(_session(lake, person), lake.path(table), {})
-    if lake.properties(table).get(VECTORS) == "true":
-        lake.spark.sql(f"REORG TABLE delta.`{lake.path(table)}` APPLY (PURGE)")
+    if VECTORS in lake.properties(table):  # it tells the digest too: the old files are in the table until then
+        _session(lake, person).sql(f"REORG TABLE delta.`{lake.path(table)}` APPLY (PURGE)")
     return rows
 
 
