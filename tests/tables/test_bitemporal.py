@@ -361,6 +361,16 @@ def test_a_key_may_be_a_time_that_clocks_show_twice(lake: Lake) -> None:
     assert rows_of(lake, SIGHTS, "who, system_to") == [("ann", ended), ("bob", OPEN)]
 
 
+def test_times_of_other_centuries_are_kept_as_they_are(lake: Lake) -> None:
+    row = lake.spark.sql(
+        "SELECT TIMESTAMP'1850-01-01 00:00:00.000001 UTC' AS at, 'ann' AS who,"
+        " DATE'0871-01-01' AS valid_from, DATE'1582-10-10' AS valid_to"
+    )
+    load(lake, SIGHTS, bitemporal(valid=TIMES), row, batch(1))
+    first = datetime(1850, 1, 1, microsecond=1, tzinfo=UTC)
+    assert rows_of(lake, SIGHTS, "at, valid_from, valid_to") == [(first, date(871, 1, 1), date(1582, 10, 10))]
+
+
 def test_what_is_no_number_is_the_greatest_sequence_as_in_spark(lake: Lake) -> None:
     rows = lake.spark.sql(
         "SELECT TIMESTAMP'2024-01-01' AS at, who, DATE'2024-01-01' AS valid_from, CAST(NULL AS DATE) AS valid_to, place"
