@@ -1,4 +1,4 @@
-"""Comparing values of any type: Spark compares everything but maps."""
+"""Comparing values of any type: Spark compares everything but maps, and shows times in the zone of a session."""
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -19,6 +19,14 @@ def comparable(column: Column, kind: DataType) -> Column:
     assert isinstance(kind, MapType)
     entry = StructType().add("key", kind.keyType).add("value", kind.valueType)
     return F.array_sort(comparable(F.map_entries(column), ArrayType(entry)))
+
+
+def in_utc(value: Column) -> Column:
+    """Return a timestamp without a zone, as clocks show it in UTC, whatever the zone of the session."""
+    # Not by a cast of the timestamp to a decimal, which Spark 3.5 makes of a double.
+    seconds = F.unix_micros(value).cast("decimal(20,0)") / F.lit(1_000_000)
+    since = F.make_dt_interval(secs=seconds.cast("decimal(18,6)"))
+    return F.lit("1970-01-01").cast("timestamp_ntz") + since
 
 
 def holds(kind: DataType, of: type[DataType]) -> bool:

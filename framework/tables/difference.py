@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import accumulate
 from typing import Literal
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
@@ -74,7 +75,7 @@ def difference(
 ) -> Difference:
     """Compare a table's declaration with what is there, for a version of Delta; the `exempt` columns may be there."""
     asked = asked or Asked()
-    if wrong := list(_wrong(asked, declared, found)):
+    if wrong := list(_wrong(asked, declared, found, exempt)):
         return Difference(refusals=tuple(wrong))
     comparison = _Comparison(name, declared, found, numbers(delta)[:2])
     now = comparison.rename_and_drop(asked)
@@ -100,9 +101,10 @@ class _Comparison:
         self.changes.append(Change(kind, step, found, does, f"ALTER TABLE {TABLE} {clause}", condition))
 
     def rename_and_drop(self, asked: Asked) -> Layout:
-        """Note what was asked for, and return the table as it is after that."""
-        now = self.found
-        if (asked.renames or asked.drops) and now.properties.get("delta.columnMapping.mode", "none") == "none":
+        """Note what was asked for and no migration that was stopped has done, and return the table as it is after."""
+        now, there = self.found, {*paths(self.found.columns)}
+        is_mapped = now.properties.get("delta.columnMapping.mode", "none") != "none"
+        if not is_mapped and {*asked.renames, *asked.drops} & there:
             does = "set delta.columnMapping.mode = name: from now on its readers need reader version 2 of Delta"
             clause = "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
             self.alter("migrate", "map", "", does, clause)
@@ -110,12 +112,11 @@ class _Comparison:
             path = tuple(old.split("."))
             if not self._stands_alone(path[0], f"--rename {old}={new}"):
                 continue
-            does = f"rename column {old!r} to {new!r}"
-            self.alter(
-                "migrate", "rename", f"{old!r} is not declared", does, f"RENAME COLUMN {named(path)} TO {named((new,))}"
-            )
-            self.touched.add(path[0])
-            now = replace(now, columns=edited(now.columns, path, partial(_called, new)))
+            if old in there:
+                does, clause = f"rename column {old!r} to {new!r}", f"RENAME COLUMN {named(path)} TO {named((new,))}"
+                self.alter("migrate", "rename", f"{old!r} is not declared", does, clause)
+                self.touched.add(path[0])
+                now = replace(now, columns=edited(now.columns, path, partial(_called, new)))
             if len(path) == 1:
                 named_anew = _with_name(now.properties, old, new)
                 for key, value in named_anew.items():
@@ -127,7 +128,7 @@ class _Comparison:
                     partition_by=tuple(new if each == old else each for each in now.partition_by),
                     cluster_by=tuple(new if each == old else each for each in now.cluster_by),
                 )
-        for old in _outermost(asked.drops):
+        for old in _outermost([each for each in asked.drops if each in there]):
             path = tuple(old.split("."))
             if not self._stands_alone(path[0], f"--drop {old}"):
                 continue
@@ -334,12 +335,15 @@ def _way_out(table: Table, change: Change) -> str:
     return f'Declare on_schema_change="{policy}", or {migrate}' if policy else f"It is for {migrate}"
 
 
-def _wrong(asked: Asked, declared: Layout, found: Layout) -> Iterator[str]:
-    """Say which renames and drops do not fit the table or its declaration."""
+def _wrong(asked: Asked, declared: Layout, found: Layout, exempt: Collection[str]) -> Iterator[str]:
+    """Say which renames and drops do not fit the table or its declaration; what is done already fits."""
     there, wanted = list(paths(found.columns)), list(paths(declared.columns))
+    # One that is misspelt looks as one that is done, but leaves a column in the table which nobody has named.
+    known = {*wanted, *exempt, *asked.renames, *asked.drops}
+    is_left = any(not {*accumulate(each.split("."), "{}.{}".format)} & known for each in there)
     for old, new in asked.renames.items():
         after = _renamed((old, new))
-        if old not in there:
+        if old not in there and not (after in there and after in wanted):
             yield f"--rename {old}={new}: the table has no column {old!r}. {alternatives(old, there)}"
         elif old in wanted:
             yield f"--rename {old}={new}: {old!r} is declared. Declare it as {after!r} first"
@@ -347,13 +351,13 @@ def _wrong(asked: Asked, declared: Layout, found: Layout) -> Iterator[str]:
             yield f"--rename {old}={new}: Delta takes both for one column. Declare it as {old!r}"
         elif after not in wanted:
             yield f"--rename {old}={new}: no column {after!r} is declared. {alternatives(after, wanted)}"
-        elif after in there:
+        elif old in there and after in there:
             yield f"--rename {old}={new}: the table has a column {after!r} already"
     for after, often in Counter(map(_renamed, asked.renames.items())).items():
         if often > 1:
             yield f"--rename: more than one column would be {after!r}"
     for old in asked.drops:
-        if old not in there:
+        if old not in there and (old in wanted or is_left):
             yield f"--drop {old}: the table has no column {old!r}. {alternatives(old, there)}"
         elif old in wanted:
             yield f"--drop {old}: {old!r} is declared. Take it out of the row model first"

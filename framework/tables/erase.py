@@ -18,7 +18,7 @@ from framework.tables.conflict import outlast
 from framework.tables.lake import Lake
 from framework.tables.person import Person, mentions
 
-VECTORS = "delta.enableDeletionVectors"
+VECTORS = "delta.feature.deletionVectors"  # also of a table that makes no new ones
 SKIPS_EMPTY = "spark.databricks.delta.skipRecordingEmptyCommits"
 
 
@@ -50,13 +50,14 @@ def erase(lake: Lake, where: Where, person: Person) -> int:
 
     The commit tells the digest, and no value. A table whose rows are about persons has one though there are none to
     remove: an older version may hold what it has lost since, and is not to be gone back to. In a table with deletion
-    vectors the files that still hold such rows are written anew. Where another writer comes between, what it wrote is
-    looked at too. Raises UnreadableTableError, and ConflictError where other writers leave no room.
+    vectors, also of earlier, the files that still hold such rows are written anew, in a second commit. Where another
+    writer comes between, what it wrote is looked at too. Raises UnreadableTableError, and ConflictError where other
+    writers leave no room.
     """
     rows = outlast(where.table, partial(_attempt, lake, where, person))
-    if lake.properties(where.table).get(VECTORS) == "true":
+    if VECTORS in lake.properties(where.table):  # it tells the digest too: the old files are in the table until then
         purge = f"REORG TABLE delta.`{lake.path(where.table)}` APPLY (PURGE)"
-        outlast(where.table, lambda: lake.spark.sql(purge))
+        outlast(where.table, lambda: _session(lake, person).sql(purge))
     return rows
 
 

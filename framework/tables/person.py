@@ -23,6 +23,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from framework.tables.compare import in_utc
 from framework.tables.sql import named
 
 TELLING = (IntegralType, DecimalType, DateType, TimestampType, TimestampNTZType, StringType)
@@ -86,12 +87,7 @@ def canonical(value: Column, kind: DataType) -> Column:
     if isinstance(kind, DecimalType):
         plain = F.translate(F.format_number(value, kind.scale), ",", "")
         return F.regexp_replace(plain, r"\.?0+$", "") if kind.scale else plain
-    if isinstance(kind, TimestampType):
-        # Not by a cast of the timestamp to a decimal, which Spark 3.5 makes of a double.
-        seconds = F.unix_micros(value).cast("decimal(20,0)") / F.lit(1_000_000)
-        since = F.make_dt_interval(secs=seconds.cast("decimal(18,6)"))
-        value = F.lit("1970-01-01").cast("timestamp_ntz") + since
-    return value.cast("string")
+    return (in_utc(value) if isinstance(kind, TimestampType) else value).cast("string")
 
 
 def words(text: Column) -> Column:

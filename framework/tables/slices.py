@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DateType, NumericType, StringType, StructType, TimestampNTZType, TimestampType
 
 from framework.errors import DataRefusedError
+from framework.tables.compare import in_utc
 from framework.tables.model import generated_columns
 from framework.tables.sql import text
 from framework.tables.table import Table
@@ -16,7 +17,7 @@ MOST_SLICES, MOST_LITERALS = 10_000, 1_000
 
 
 def literal(value: str | None, kind: DataType) -> str:
-    """Write a value, given as Spark casts it to a string, as a SQL literal of its type."""
+    """Write a value, given as `spelled` or as Spark casts it to a string, as a SQL literal of its type."""
     if value is None:
         return "NULL"
     quoted = text(value)
@@ -29,6 +30,13 @@ def literal(value: str | None, kind: DataType) -> str:
     if isinstance(kind, NumericType) and re.fullmatch(r"-?\d+", value):
         return value
     return f"CAST({quoted} AS {kind.simpleString()})"
+
+
+def spelled(value: Column, kind: DataType) -> Column:
+    """Return a value as a string; a timestamp in UTC, for as a local time an hour may be there twice."""
+    if isinstance(kind, TimestampType):
+        return F.concat(in_utc(value).cast("string"), F.lit(" UTC"))
+    return value.cast("string")
 
 
 def any_of(column: str, kind: DataType, values: Sequence[str | None]) -> str:
@@ -60,8 +68,9 @@ def among(name: str, kind: DataType, values: Sequence[str], ends: Row) -> str:
 
 
 def values_of(rows: DataFrame, column: str) -> list[str | None]:
-    """Return the values that a column has, as Spark casts them to strings. Raises DataRefusedError for too many."""
-    found = rows.select(F.col(column).cast("string")).distinct().limit(MOST_SLICES + 1).collect()
+    """Return the values that a column has, `spelled`. Raises DataRefusedError for too many."""
+    kind = rows.select(column).schema[0].dataType
+    found = rows.select(spelled(F.col(column), kind)).distinct().limit(MOST_SLICES + 1).collect()
     if len(found) > MOST_SLICES:
         raise DataRefusedError(
             f"The rows fall into more than {MOST_SLICES} values of {column!r}, and each of them would be replaced. "

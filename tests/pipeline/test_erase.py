@@ -29,6 +29,8 @@ from framework.pipeline.run import run
 from framework.pipeline.work import at_work
 from framework.sources import files, incremental, table
 from framework.tables import Frame, Lake, RowModel, Table, append, bitemporal, upsert
+from framework.tables.erase import Where, erase, gone_from
+from framework.tables.person import Person
 from framework.testing import NOON
 from tests.delta import actions, aged, rows_of, version_of
 
@@ -295,6 +297,40 @@ def test_whoever_is_killed_erases_again_and_a_version_with_the_person_is_not_gon
         plan_rollback(work, first)
     with pytest.raises(RestoreRefusedError, match="who would be back"):
         plan_restore(lake, NOW.name, before)
+
+
+def test_what_a_file_only_hides_goes_too_and_its_time_counts_from_when_it_was_written_anew(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = f"delta.`{lake.path(RAW.name)}`"
+    vectors = "TBLPROPERTIES ('delta.enableDeletionVectors' = '{}')"
+    lake.spark.sql(f"CREATE TABLE {there} (id BIGINT, name STRING) USING delta {vectors.format('true')}")
+    for names in ("(17, 'Erika'), (18, 'Max')", "(17, 'Erikas'), (19, 'Ada')"):
+        lake.spark.sql(f"INSERT INTO {there} VALUES {names}")
+    lake.spark.sql(f"DELETE FROM {there} WHERE name = 'Erika'")
+    lake.spark.sql(f"ALTER TABLE {there} SET {vectors.format('false')}")  # which leaves those that are there
+    person, where = Person.told_by(["id"], "salt", ["17"], [1]), Where(RAW.name)
+
+    def killed(point: str) -> None:
+        if point.startswith("after erasure"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fault, "reached", killed)
+    with pytest.raises(KeyboardInterrupt):
+        erase(lake, where, person)
+    monkeypatch.setattr(fault, "reached", None)
+    aged(lake, RAW, 3)
+    assert erase(lake, where, person) == 0
+    files = DeltaTable(lake.path(RAW.name)).file_uris()
+    found = duckdb.sql(f"SELECT DISTINCT name FROM read_parquet({files}) ORDER BY name")
+    assert found
+    assert found.fetchall() == [("Ada",), ("Max",)]
+    at = gone_from(lake, RAW.name, person)
+    assert at
+    assert timedelta(days=6.9) < at[0] - datetime.now(UTC) < timedelta(days=7)
+    left = lake.snapshot(RAW.name).version()
+    assert erase(lake, where, person) == 0
+    assert lake.snapshot(RAW.name).version() == left
 
 
 def test_what_cannot_be_erased_says_why(lake: Lake, arrived: Run) -> None:

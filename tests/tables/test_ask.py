@@ -30,6 +30,7 @@ from framework.tables import (
     sequenced_join,
 )
 from framework.tables.commit import Transaction
+from framework.tables.history.ask import Periods, sliced
 from framework.testing import NOON
 from tests.naive import Naive, Said
 from tests.planes import KEPT
@@ -164,6 +165,20 @@ def test_every_question_is_answered_as_by_a_dict_of_days(lake: Lake, rows: Calla
         as_of(lake, CITIES, valid=wrong)
     with pytest.raises(NoTimeError, match=r"'2024-03-01' is no time\. Give a date"):
         as_of(lake, CITIES, system=wrong)
+
+
+def test_a_question_about_a_year_of_three_digits_is_answered(spark: SparkSession) -> None:
+    forever = "TIMESTAMP'9999-12-31 00:00:00 UTC'"
+    rows = spark.sql(
+        f"SELECT DATE'0871-01-01' AS since, DATE'0899-10-26' AS until, TIMESTAMP'0871-01-01 00:00:00 UTC' AS first,"
+        f" TIMESTAMP'0899-10-26 00:00:00 UTC' AS last, TIMESTAMP'0900-01-01 00:00:00 UTC' AS told, {forever} AS ended"
+    )
+    for valid in (("since", "until"), ("first", "last")):
+        of = Periods("silver.kings", valid, ("told", "ended"))
+        asked = [(date(899, 10, 25), True), (datetime(899, 10, 25, 23, 59), True), (date(899, 10, 26), False)]
+        for at, ruled in asked:
+            found = sliced(rows, of, valid=at, system=datetime(900, 1, 1))
+            assert (found.count() == 1) is ruled, (valid, at)
 
 
 def test_a_table_that_keeps_no_times_is_not_asked_for_them(lake: Lake, rows: Callable[..., Any]) -> None:

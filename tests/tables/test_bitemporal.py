@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -25,6 +26,7 @@ from framework.errors import (
     PeriodError,
     SequenceError,
 )
+from framework.session import derive
 from framework.tables import Counts, Lake, RowModel, Table, Write, bitemporal, conflict, generated, load
 from framework.tables.commit import Transaction
 from tests.delta import actions, rows_of, version_of
@@ -86,9 +88,21 @@ class Seen(RowModel):
     valid_to: datetime | None
 
 
+class Sight(RowModel):
+    """Who was seen at a time."""
+
+    at: datetime
+    who: str
+    valid_from: date
+    valid_to: date
+    system_from: datetime
+    system_to: datetime
+
+
 module = import_module("framework.tables.history.bitemporal")
 PLANES = Table("silver.planes", Plane, keys="tail")
 PARTS = Table("silver.parts", Part, keys=("plane", "part"), partition_by="fleet")
+SIGHTS = Table("silver.sights", Sight, keys="at")
 TIMES = ("valid_from", "valid_to")
 TELL = bitemporal(valid=TIMES, operation="does", sets="sets", sequence_by="at")
 T, OPEN = datetime(2024, 1, 1, 12, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
@@ -332,6 +346,38 @@ def test_a_table_that_lacks_a_key_or_a_time_is_refused_when_it_is_declared(
 ) -> None:
     with pytest.raises(DeclarationError, match=reason):
         write.require(table)
+
+
+def test_a_key_may_be_a_time_that_clocks_show_twice(lake: Lake) -> None:
+    # In New York 2024-11-03 06:30 UTC shows as 01:30, as an hour before.
+    there = replace(lake, spark=derive(lake.spark, {"spark.sql.session.timeZone": "America/New_York"}))
+    first = there.spark.sql(
+        "SELECT TIMESTAMP'2024-11-03 06:30:00 UTC' AS at, 'ann' AS who,"
+        " DATE'2024-01-01' AS valid_from, CAST(NULL AS DATE) AS valid_to"
+    )
+    for number, rows in enumerate((first, first.withColumn("who", F.lit("bob"))), 1):
+        load(there, SIGHTS, bitemporal(valid=TIMES), rows, batch(number, hours=number))
+    ended = T + timedelta(hours=2)
+    assert rows_of(lake, SIGHTS, "who, system_to") == [("ann", ended), ("bob", OPEN)]
+
+
+def test_times_of_other_centuries_are_kept_as_they_are(lake: Lake) -> None:
+    row = lake.spark.sql(
+        "SELECT TIMESTAMP'1850-01-01 00:00:00.000001 UTC' AS at, 'ann' AS who,"
+        " DATE'0871-01-01' AS valid_from, DATE'1582-10-10' AS valid_to"
+    )
+    load(lake, SIGHTS, bitemporal(valid=TIMES), row, batch(1))
+    first = datetime(1850, 1, 1, microsecond=1, tzinfo=UTC)
+    assert rows_of(lake, SIGHTS, "at, valid_from, valid_to") == [(first, date(871, 1, 1), date(1582, 10, 10))]
+
+
+def test_what_is_no_number_is_the_greatest_sequence_as_in_spark(lake: Lake) -> None:
+    rows = lake.spark.sql(
+        "SELECT TIMESTAMP'2024-01-01' AS at, who, DATE'2024-01-01' AS valid_from, CAST(NULL AS DATE) AS valid_to, place"
+        " FROM VALUES ('nan', double('NaN')), ('one', 1D), ('two', 2D), ('zero', 0D) AS said(who, place)"
+    )
+    load(lake, SIGHTS, bitemporal(valid=TIMES, sequence_by="place"), rows, batch(1))
+    assert rows_of(lake, SIGHTS, "who") == [("nan",)]
 
 
 # -- system time and other writers ------------------------------------------------------------------------------------

@@ -241,6 +241,24 @@ def test_renames_and_drops_that_do_not_fit_are_refused(asked: dict[str, Any], sa
     assert said in " ".join(differs(TRIPS, there, **asked).refusals)
 
 
+def test_what_a_migration_that_was_stopped_has_done_is_not_asked_for_again() -> None:
+    asked: dict[str, Any] = {"renames": {"miles": "km", "start.postcode": "zip"}, "drops": ("old",)}
+    period = {"lakegate.valid": "miles,until", "delta.columnMapping.mode": "name"}
+    there = found(*like("-km", "start struct<town:string,postcode:string>"), "miles double not null", "old int")
+    stopped = replace(there, properties=period, comment=None)
+    rest = sql(differs(TRIPS, stopped, **asked))
+    assert [each.split()[0] for each in rest] == ["RENAME", "SET", "RENAME", "DROP", "ALTER", "COMMENT"]
+    # Stopped behind the first rename, behind both, and behind the drop.
+    stopped = replace(stopped, columns=found(*like("start struct<town:string,postcode:string>"), "old int").columns)
+    assert sql(differs(TRIPS, stopped, **asked)) == [*rest[1:4], rest[5]]
+    stopped = replace(stopped, columns=found(*COLUMNS, "old int", "_at timestamp").columns)
+    assert sql(differs(TRIPS, stopped, **asked)) == [rest[1], rest[3], rest[5]]
+    stopped = replace(stopped, columns=found(*COLUMNS, "_at timestamp", "late struct<at:int>").columns)
+    assert sql(differs(TRIPS, stopped, **{**asked, "drops": ("old", "late")}))[1:] == ["DROP COLUMN `late`", rest[5]]
+    stopped = replace(stopped, columns=found(*COLUMNS, "_at timestamp").columns)
+    assert sql(differs(TRIPS, stopped, **asked)) == [rest[1], rest[5]]
+
+
 def test_a_column_of_which_others_are_computed_is_neither_renamed_nor_dropped() -> None:
     there = found(*COLUMNS, "old int", generated={"km": "old * 2.0"})
     assert "'km' is generated as old * 2.0" in differs(TRIPS, there, drops=["old"]).refusals[0]

@@ -2,6 +2,7 @@ from datetime import datetime
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import (
     BooleanType,
     DateType,
@@ -12,8 +13,9 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from framework.session import derive
 from framework.tables import RowModel, Table, generated
-from framework.tables.slices import any_of, follows_from_keys, in_partitions, literal
+from framework.tables.slices import any_of, follows_from_keys, in_partitions, literal, spelled, values_of
 
 
 class Event(RowModel):
@@ -56,6 +58,19 @@ def test_a_value_becomes_a_literal_of_its_type(spark: SparkSession) -> None:
         ("timestamp", "2024-02-29 12:00:00.000001"),
         ("void", None),
     ]
+
+
+def test_a_time_is_spelled_so_that_it_is_read_as_the_same_in_every_zone(spark: SparkSession) -> None:
+    there = derive(spark, {"spark.sql.session.timeZone": "America/New_York"})
+    # Clocks show the first two alike, and none shows the third; before 1883 New York was at -04:56:02.
+    times = ["2024-11-03 05:30:00", "2024-11-03 06:30:00", "2024-03-10 07:00:00.000001", "0900-01-01 00:00:00"]
+    rows = there.sql(" UNION ALL ".join(f"SELECT TIMESTAMP'{each} UTC' AS at" for each in times))
+    (kind,) = (field.dataType for field in rows.schema.fields)
+    spelled_so = [row[0] for row in rows.select(spelled(F.col("at"), kind)).collect()]
+    assert spelled_so == [f"{each} UTC" for each in times]
+    literals = ", ".join(literal(each, kind) for each in spelled_so)
+    assert rows.where(f"at IN ({literals})").count() == 4
+    assert sorted(each for each in values_of(rows, "at") if each) == sorted(spelled_so)
 
 
 def test_a_condition_names_each_value_and_null_apart() -> None:

@@ -110,7 +110,7 @@ def sliced(rows: DataFrame, of: Periods, *, valid: date | None = None, system: d
         return rows.where(f"`{start}` < `{end}`")
     by_date = isinstance(rows.schema[start].dataType, DateType)
     moment = _instant(valid)
-    at = f"DATE'{valid:%Y-%m-%d}'" if by_date else timestamp(moment)
+    at = f"DATE'{date.isoformat(valid)}'" if by_date else timestamp(moment)
     return rows.where(f"`{start}` <= {at} AND `{end}` > {at}")
 
 

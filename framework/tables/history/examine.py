@@ -9,7 +9,7 @@ from pyspark.sql.types import DataType
 from framework.errors import ContradictionError, NullKeyError, OperationError, PeriodError, SequenceError
 from framework.tables.history.shape import Shape
 from framework.tables.model import generated_columns
-from framework.tables.slices import among, follows_from_keys, literal, touched
+from framework.tables.slices import among, follows_from_keys, literal, spelled, touched
 
 OPERATIONS = ("put", "update", "delete")
 
@@ -34,7 +34,7 @@ def examine(shape: Shape, rows: DataFrame) -> tuple[int, int, str | None]:
         F.min("_sets").alias("sets"),
         F.min(F.when(clash, F.col("_about"))).alias("clash"),
         *(column for name in partitions for column in touched(name)),
-        *(F.struct(F.min(key).cast("string"), F.max(key).cast("string")).alias(f"_ends_{key}") for key in ends),
+        *(F.struct(*(spelled(end(key), kinds[key]) for end in (F.min, F.max))).alias(f"_ends_{key}") for key in ends),
     ).first()
     assert found is not None
     _refuse(shape, found)

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, LongType, StructField, StructType, TimestampType
+from pyspark.sql.types import DateType, DecimalType, FractionalType, LongType, StructField, StructType, TimestampType
 
 from framework.errors import DeclarationError, alternatives
 from framework.tables.compare import comparable
@@ -138,11 +139,16 @@ class Shape:
 
     @property
     def place(self) -> Column:
-        """A row's sequence; a timestamp as microseconds, for as a local time in Python an hour may be there twice."""
+        """A row's sequence as Python orders it as Spark does.
+
+        A timestamp as microseconds, for as a local time in Python an hour may be there twice; NaN as infinity.
+        """
         if self.write.sequence_by is None:
             return F.lit(0).cast("bigint")
-        told_by = F.col(self.write.sequence_by)
-        return F.unix_micros(told_by) if isinstance(self.kinds[self.write.sequence_by], TimestampType) else told_by
+        told_by, kind = F.col(self.write.sequence_by), self.kinds[self.write.sequence_by]
+        if isinstance(kind, FractionalType) and not isinstance(kind, DecimalType):
+            return F.nanvl(told_by, F.lit(inf).cast(kind))
+        return F.unix_micros(told_by) if isinstance(kind, TimestampType) else told_by
 
     @property
     def _names(self) -> Column:

@@ -18,7 +18,8 @@ FAR_TIMES = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
 
 def timestamp(at: datetime) -> str:
     """Write a time as a SQL literal, whatever the session's zone."""
-    return f"TIMESTAMP_LTZ'{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC'"
+    # Not by strftime, which writes a year of three digits as such.
+    return f"TIMESTAMP_LTZ'{at.astimezone(UTC).replace(tzinfo=None).isoformat(' ')} UTC'"
 
 
 FOREVER_AT = timestamp(datetime.combine(FOREVER, time(), UTC))
