@@ -23,7 +23,7 @@ from framework.cli import main
 ROOT = Path(__file__).parent.parent
 SPARK = tomllib.loads((ROOT / "conf" / "test.toml").read_text())["spark"]
 PACKAGES = ("packages", "package_excludes")
-PLANS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+PLANS = {name: value for name, value in SPARK["conf"].items() if name.startswith("spark.sql.codegen.")}
 LOGGER = logging.getLogger("lakegate")
 
 

@@ -202,8 +202,8 @@ def test_a_start_after_kill_9_of_all_that_could_clean_up_begins_anew(folder: Pat
 
 
 def test_a_start_that_is_interrupted_leaves_nothing(folder: Path) -> None:
-    command = [sys.executable, "-m", "framework", "local-emr", "start", "--folder", str(folder)]
-    command = ["env", "--default-signal=INT", *command]  # who began the tests in the background ignores it
+    heard = ("env", "--default-signal=INT")  # who began the tests in the background ignores it
+    command = [*heard, sys.executable, "-m", "framework", "local-emr", "start", "--folder", str(folder)]
     starting = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until(lambda: len(_marked(folder)) >= 3, 30)  # the server, and two daemons
     starting.send_signal(signal.SIGINT)
