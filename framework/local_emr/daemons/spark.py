@@ -12,6 +12,8 @@ from framework.local_emr.daemons.hadoop import DEFAULT_FS, Hadoop
 
 ENVIRONMENT = "spark-env.sh"
 DEFAULTS = "spark-defaults.conf"
+# What runs here is small: the second compiler takes more of the processors than it gives back.
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def installed() -> Lane:
@@ -30,7 +32,6 @@ def delta() -> Path:
 
 def defaults(hadoop: Hadoop) -> dict[str, str]:
     """Return the settings of spark-defaults.conf."""
-    quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     return {
         "spark.master": "yarn",
         # Each container has Spark here already; else each application would bring 400 MB.
@@ -38,8 +39,8 @@ def defaults(hadoop: Hadoop) -> dict[str, str]:
         "spark.pyspark.python": python.executable(),
         # A stage may begin with the first executor: here they start in turn, and each takes seconds.
         "spark.scheduler.minRegisteredResourcesRatio": "0",
-        "spark.driver.extraJavaOptions": quick,
-        "spark.executor.extraJavaOptions": quick,
+        "spark.driver.extraJavaOptions": QUICK,
+        "spark.executor.extraJavaOptions": QUICK,
         # As EMR has it; executors keep what they have shuffled themselves, as no service of YARN does it for them.
         "spark.dynamicAllocation.enabled": "true",
         "spark.dynamicAllocation.shuffleTracking.enabled": "true",
@@ -66,6 +67,9 @@ def write(
     lines = (f"{name} {value}\n" for name, value in sorted(settings.items()))
     (folder / DEFAULTS).write_text("".join(lines))
     class_path = ":".join(f"{each}/*" for each in (s3a, *libraries))
+    # What submits to YARN is no driver, and gets its options only so; who has said others, keeps them.
+    submits = f'export SPARK_SUBMIT_OPTS="${{SPARK_SUBMIT_OPTS-{QUICK}}}"\n'
     exported = {**(variables or {}), "SPARK_DIST_CLASSPATH": class_path}
-    (folder / ENVIRONMENT).write_text("".join(f"export {name}={quote(value)}\n" for name, value in exported.items()))
+    said = "".join(f"export {name}={quote(value)}\n" for name, value in exported.items())
+    (folder / ENVIRONMENT).write_text(submits + said)
     return folder
