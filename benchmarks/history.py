@@ -1,13 +1,21 @@
 """What 10,000 changes cost in tables that remember, of growing size: seconds, and files rewritten.
 
-The table is clustered by key and the changes are of neighbouring keys. `python benchmarks/history.py 250000 1000000`.
+The files of a table are of neighbouring keys, and so are the changes. The sizes take turns.
+
+    python benchmarks/history.py [ROWS...]
+
+It prints a line a batch, what the same batch costs when it has no effect, and how many data files that adds; and the
+ratio largest / smallest table, of which the target is at most 1.5.
 """
 
+import statistics
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from framework.batch import Position
@@ -16,7 +24,7 @@ from framework.session import create
 from framework.tables import Lake, RowModel, Table, Write, bitemporal, load, scd2
 from framework.tables.commit import Transaction, read_commit
 
-CHANGES, ROWS_A_FILE = 10_000, 62_500
+CHANGES, ROWS_A_FILE, ROUNDS = 10_000, 62_500, 3
 
 
 class Version(RowModel):
@@ -43,48 +51,84 @@ WRITES: dict[str, tuple[type[RowModel], Write]] = {
 
 
 def main() -> None:
-    sizes = [int(word) for word in sys.argv[1:]] or [250_000, 1_000_000, 4_000_000]
+    sizes = sorted(int(word) for word in sys.argv[1:]) or [250_000, 1_000_000, 4_000_000]
     spark = create(load_settings("local"), "benchmark")
-    print(f"{'write':<12}{'rows':>12}{'seconds':>10}{'no effect':>11}{'files':>7}{'rewritten':>11}")
     with tempfile.TemporaryDirectory() as folder:
         for kind in WRITES:
-            measure(Lake(spark, f"{folder}/warm"), kind, sizes[0])
-        for size in sizes:
-            for kind in WRITES:
-                print(measure(Lake(spark, f"{folder}/{size}"), kind, size), flush=True)
+            warm = Lake(spark, f"{folder}/warm")
+            fill(warm, kind, sizes[0])
+            change(warm, kind, sizes[0], 1)
+        lakes = {size: Lake(spark, f"{folder}/{size}") for size in sizes}
+        for kind in WRITES:
+            for size, lake in lakes.items():
+                fill(lake, kind, size)
+        print(f"{'write':<12}{'rows':>12}{'files':>7}{'changes':>10}{'rewritten':>11}{'no effect':>11}{'added':>7}")
+        for kind in WRITES:
+            taken: dict[int, list[float]] = {size: [] for size in sizes}
+            for number in range(1, ROUNDS + 1):  # the sizes in turn, so that all have the same hour of the machine
+                for size, lake in lakes.items():
+                    measured = change(lake, kind, size, number)
+                    taken[size].append(measured.seconds)
+                    print(f"{kind:<12}{size:>12,}{measured}", flush=True)
+            few, many = sizes[0], sizes[-1]
+            ratio = statistics.median(taken[many]) / statistics.median(taken[few])
+            print(f"{kind}: {many:,} rows against {few:,}: {ratio:.2f} of the time, the median of {ROUNDS}\n")
 
 
-def measure(lake: Lake, kind: str, size: int) -> str:
-    """Fill a table, change it, and say the same again; return the line of the printed table."""
-    model, write = WRITES[kind]
-    table = Table(f"bench.{kind}", model, keys="key")
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A batch of changes, and the same again: seconds, and how many data files the table had, lost and then gained."""
+
+    files: int
+    seconds: float
+    rewritten: int
+    seconds_again: float
+    added_again: int
+
+    def __str__(self) -> str:
+        changes = f"{self.files:>7}{self.seconds:>8.1f} s{self.rewritten:>11}"
+        return f"{changes}{self.seconds_again:>9.1f} s{self.added_again:>7}"
+
+
+def change(lake: Lake, kind: str, size: int, number: int) -> Measured:
+    """Change neighbouring keys in the middle of a table, and say the same again."""
+    table, write = table_of(kind), WRITES[kind][1]
     said = lake.spark.range(CHANGES).select(
         (F.col("id") + size // 2).alias("key"),
-        F.lit("new").alias("value"),
+        F.lit(f"new {number}").alias("value"),
         F.rand(7).alias("amount"),
-        F.lit(date(2024, 6, 1)).alias("valid_from" if kind == "bitemporal" else "since"),
+        F.lit(date(2024, 6, number)).alias("valid_from" if kind == "bitemporal" else "since"),
         *([F.lit(date(9999, 12, 31)).alias("valid_to")] if kind == "bitemporal" else []),
     )
-    load(lake, table, write, said.where("false"), batch(1))
-    fill(lake, table, size)
     files = int(lake.snapshot(table.name).numOfFiles())
-    seconds, rewritten = [], []
-    for number in (2, 3):
-        began = time.monotonic()
-        loaded = load(lake, table, write, said, batch(number))
-        seconds.append(time.monotonic() - began)
-        commit = read_commit(lake, table.name, loaded.version, {})
-        assert commit
-        rewritten.append(commit.metrics.get("numTargetFilesRemoved", 0))
-    return f"{kind:<12}{size:>12,}{seconds[0]:>10.1f}{seconds[1]:>11.1f}{files:>7}{rewritten[0]:>11}"
+    seconds, rewritten = loaded(lake, table, write, said, 2 * number, "numTargetFilesRemoved")
+    return Measured(files, seconds, rewritten, *loaded(lake, table, write, said, 2 * number + 1, "numTargetFilesAdded"))
+
+
+def loaded(lake: Lake, table: Table, write: Write, said: DataFrame, number: int, metric: str) -> tuple[float, int]:
+    """Load a batch, and return its seconds and a metric of its commit."""
+    began = time.monotonic()
+    version = load(lake, table, write, said, batch(number)).version
+    seconds = time.monotonic() - began
+    commit = read_commit(lake, table.name, version, {})
+    assert commit
+    return seconds, commit.metrics[metric]
+
+
+def table_of(kind: str) -> Table:
+    return Table(f"bench.{kind}", WRITES[kind][0], keys="key")
 
 
 def batch(number: int) -> Transaction:
     return Transaction("bench/load", Position(0, number))
 
 
-def fill(lake: Lake, table: Table, size: int) -> None:
-    """Write a row for each key, in files of neighbouring keys."""
+def fill(lake: Lake, kind: str, size: int) -> None:
+    """Make a table, and write a row for each key, in files of neighbouring keys."""
+    table, write = table_of(kind), WRITES[kind][1]
+    asked = "key long, value string, amount double"
+    columns = "valid_from date, valid_to date" if kind == "bitemporal" else "since date"
+    load(lake, table, write, lake.spark.createDataFrame([], f"{asked}, {columns}"), batch(1))
     rows = lake.spark.range(0, size, 1, max(size // ROWS_A_FILE, 1)).select(
         F.col("id").alias("key"),
         F.concat(F.lit("value "), F.col("id").cast("string")).alias("value"),
