@@ -44,9 +44,9 @@ class Belief(Version):
     system_to: datetime
 
 
-WRITES: dict[str, tuple[type[RowModel], Write]] = {
-    "bitemporal": (Belief, bitemporal(valid=("valid_from", "valid_to"))),
-    "scd2": (Version, scd2(valid_by="since")),
+WRITES: dict[str, tuple[Table, Write]] = {
+    "bitemporal": (Table("bench.bitemporal", Belief, keys="key"), bitemporal(valid=("valid_from", "valid_to"))),
+    "scd2": (Table("bench.scd2", Version, keys="key"), scd2(valid_by="since")),
 }
 
 
@@ -92,17 +92,22 @@ class Measured:
 
 def change(lake: Lake, kind: str, size: int, number: int) -> Measured:
     """Change neighbouring keys in the middle of a table, and say the same again."""
-    table, write = table_of(kind), WRITES[kind][1]
-    said = lake.spark.range(CHANGES).select(
-        (F.col("id") + size // 2).alias("key"),
+    table, write = WRITES[kind]
+    said = changes(lake, kind, size // 2, number)
+    files = int(lake.snapshot(table.name).numOfFiles())
+    seconds, rewritten = loaded(lake, table, write, said, 2 * number, "numTargetFilesRemoved")
+    return Measured(files, seconds, rewritten, *loaded(lake, table, write, said, 2 * number + 1, "numTargetFilesAdded"))
+
+
+def changes(lake: Lake, kind: str, first: int, number: int) -> DataFrame:
+    """Return what a batch says of the keys from `first` on: other values from a day of June on."""
+    return lake.spark.range(first, first + CHANGES).select(
+        F.col("id").alias("key"),
         F.lit(f"new {number}").alias("value"),
         F.rand(7).alias("amount"),
         F.lit(date(2024, 6, number)).alias("valid_from" if kind == "bitemporal" else "since"),
         *([F.lit(date(9999, 12, 31)).alias("valid_to")] if kind == "bitemporal" else []),
     )
-    files = int(lake.snapshot(table.name).numOfFiles())
-    seconds, rewritten = loaded(lake, table, write, said, 2 * number, "numTargetFilesRemoved")
-    return Measured(files, seconds, rewritten, *loaded(lake, table, write, said, 2 * number + 1, "numTargetFilesAdded"))
 
 
 def loaded(lake: Lake, table: Table, write: Write, said: DataFrame, number: int, metric: str) -> tuple[float, int]:
@@ -115,20 +120,14 @@ def loaded(lake: Lake, table: Table, write: Write, said: DataFrame, number: int,
     return seconds, commit.metrics[metric]
 
 
-def table_of(kind: str) -> Table:
-    return Table(f"bench.{kind}", WRITES[kind][0], keys="key")
-
-
 def batch(number: int) -> Transaction:
     return Transaction("bench/load", Position(0, number))
 
 
 def fill(lake: Lake, kind: str, size: int) -> None:
     """Make a table, and write a row for each key, in files of neighbouring keys."""
-    table, write = table_of(kind), WRITES[kind][1]
-    asked = "key long, value string, amount double"
-    columns = "valid_from date, valid_to date" if kind == "bitemporal" else "since date"
-    load(lake, table, write, lake.spark.createDataFrame([], f"{asked}, {columns}"), batch(1))
+    table, write = WRITES[kind]
+    load(lake, table, write, changes(lake, kind, 0, 1).where("false"), batch(1))
     rows = lake.spark.range(0, size, 1, max(size // ROWS_A_FILE, 1)).select(
         F.col("id").alias("key"),
         F.concat(F.lit("value "), F.col("id").cast("string")).alias("value"),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from framework.errors import JavaError
 
-# Hadoop and Ivy start in half the time without the second compiler, and need little memory.
-QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djdk.lang.Process.launchMechanism=VFORK")
+# What is small or short takes half the time without the second compiler, and needs little memory.
+LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+QUICK = (*LIGHT, "-XX:-UsePerfData", "-Djdk.lang.Process.launchMechanism=VFORK")
 # What Hadoop 3.4 reaches into on Java 17.
 OPEN = ("--add-opens=java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true")
 

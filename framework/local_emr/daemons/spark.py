@@ -7,13 +7,12 @@ from shlex import quote
 
 from framework.errors import JarsMissingError
 from framework.lanes import LANES, Lane, lane_of
-from framework.local_emr.daemons import jars, python
+from framework.local_emr.daemons import jars, java, python
 from framework.local_emr.daemons.hadoop import DEFAULT_FS, Hadoop
 
 ENVIRONMENT = "spark-env.sh"
 DEFAULTS = "spark-defaults.conf"
-# What runs here is small: the second compiler takes more of the processors than it gives back.
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+LIGHT = " ".join(java.LIGHT)
 
 
 def installed() -> Lane:
@@ -39,8 +38,8 @@ def defaults(hadoop: Hadoop) -> dict[str, str]:
         "spark.pyspark.python": python.executable(),
         # A stage may begin with the first executor: here they start in turn, and each takes seconds.
         "spark.scheduler.minRegisteredResourcesRatio": "0",
-        "spark.driver.extraJavaOptions": QUICK,
-        "spark.executor.extraJavaOptions": QUICK,
+        "spark.driver.extraJavaOptions": LIGHT,
+        "spark.executor.extraJavaOptions": LIGHT,
         # As EMR has it; executors keep what they have shuffled themselves, as no service of YARN does it for them.
         "spark.dynamicAllocation.enabled": "true",
         "spark.dynamicAllocation.shuffleTracking.enabled": "true",
@@ -68,7 +67,7 @@ def write(
     (folder / DEFAULTS).write_text("".join(lines))
     class_path = ":".join(f"{each}/*" for each in (s3a, *libraries))
     # What submits to YARN is no driver, and gets its options only so; who has said others, keeps them.
-    submits = f'export SPARK_SUBMIT_OPTS="${{SPARK_SUBMIT_OPTS-{QUICK}}}"\n'
+    submits = f'export SPARK_SUBMIT_OPTS="${{SPARK_SUBMIT_OPTS-{LIGHT}}}"\n'
     exported = {**(variables or {}), "SPARK_DIST_CLASSPATH": class_path}
     said = "".join(f"export {name}={quote(value)}\n" for name, value in exported.items())
     (folder / ENVIRONMENT).write_text(submits + said)
