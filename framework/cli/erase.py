@@ -34,7 +34,10 @@ def erase_key(
     for table in planned.missing:
         typer.echo(f"{table}: not there")
     for table in planned.others:
-        typer.echo(f"{table}: not looked at. It has such columns; if they mean this, declare Table(..., subject=...)")
+        typer.echo(
+            f"{table}: not looked at. It has such columns, and is not declared to be about {' and '.join(wanted)}: "
+            "if it is, name them as its subject"
+        )
     confirm("Erase for good, and leave out what is loaded again?", yes=yes, dry_run=dry_run)
     now, dated = clock(), False
     for done in erase_person(lake, settings, jobs, planned, clock=clock):

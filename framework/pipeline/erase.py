@@ -43,7 +43,7 @@ APPEND_ONLY = "delta.appendOnly"
 class Planned:
     """Who is to be erased, and from where, with how many rows.
 
-    `others` have such columns, and do not say what of; those that are `missing` are declared, and not there.
+    `others` have such columns, and are not about such a person; those that are `missing` are declared, and not there.
     """
 
     table: str
@@ -79,7 +79,7 @@ def plan_erasure(lake: Lake, jobs: Sequence[Job], table: str, key: Mapping[str, 
         raise ErasureRefusedError(table, [f"its rows are about {' and '.join(subject)}: say --key for each of these"])
     places = _places(lake, jobs, table, subject)
     person = _person(lake, known[table], {name: key[name] for name in subject})
-    others = (each for each in known if not known[each].subject and lake.exists(each))
+    others = (each for each in known if {*known[each].subject} != {*subject} and lake.exists(each))
     others = (each for each in others if {*subject} <= {*schema_of(lake.snapshot(each)).names})
     missing = tuple(each for each in _about(jobs, subject) if not lake.exists(each))
     return Planned(table, person, {where: count(lake, where, person) for where in places}, tuple(others), missing)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
+from framework.tables.alter import schema_of
 from framework.tables.compare import comparable, holds
 from framework.tables.lake import Lake
 from framework.tables.read import read
@@ -15,6 +17,7 @@ from framework.tables.table import Table
 from framework.tables.widening import widens_since
 
 TIMES = "_times"
+KEPT_AS = "delta.columnMapping.physicalName"  # what a column's files call it, however it was renamed
 
 
 def diff(lake: Lake, table: Table, old: int, new: int) -> DataFrame:
@@ -27,11 +30,12 @@ def diff(lake: Lake, table: Table, old: int, new: int) -> DataFrame:
                         NULL
 
     NULL is a value like others. What a version does not have of a column, or of its structs, is NULL in it. A column
-    whose type was widened is compared as the wider one; one that has another type altogether is another column, and
-    both are called with their types, such as `zip (string)`. How often is the last column, `_times` where the table has
-    no column of that name. Raises UnknownSnapshotError.
+    that was renamed has its name in the new version. One whose type was widened is compared as the wider one; one that
+    has another type altogether is another column, and both are called with their types, such as `zip (string)`. How
+    often is the last column, `_times` where the table has no column of that name. Raises UnknownSnapshotError.
     """
     before, after = (read(lake, table, version=version) for version in (old, new))
+    before = _as_called(before, _schema(after))
     columns = list(_columns(before.schema, after.schema))
     kinds = {f"_{n}": each.kind for n, each in enumerate(columns)}  # no name of theirs meets one of ours
     was = before.select(*(_value(each.old, each.kind) for each in columns), F.lit(-1)).toDF(*kinds, TIMES)
@@ -49,6 +53,45 @@ def diff(lake: Lake, table: Table, old: int, new: int) -> DataFrame:
 def ordered(difference: DataFrame) -> DataFrame:
     """Return a difference in the order of its columns."""
     return difference.orderBy(*(comparable(F.col(named((f.name,))), f.dataType) for f in difference.schema.fields))
+
+
+def _schema(rows: DataFrame) -> StructType:
+    """Return the columns of a version with what Delta notes of them, which a frame's own schema leaves out."""
+    plan: Any = rows._jdf.queryExecution().analyzed()
+    return schema_of(plan.collectLeaves().head().relation().location().snapshotAtAnalysis())
+
+
+def _as_called(before: DataFrame, now: StructType) -> DataFrame:
+    """Return a version with the names that another has for its columns."""
+    was = _schema(before)
+    columns = _renamed(was, now)
+    assert isinstance(columns, StructType)
+    pairs = zip(was.names, columns.fields, strict=True)  # Spark casts structs by the places of their columns
+    return before.select(*(F.col(named((name,))).cast(field.dataType).alias(field.name) for name, field in pairs))
+
+
+def _renamed(old: DataType, new: DataType) -> DataType:
+    """Return a type with the names that another has for the same columns; none has the name of one that is gone.
+
+    old                                new                                     returned
+    STRUCT<zip INT, no INT, by INT>    STRUCT<no BIGINT, by INT>, no was zip   STRUCT<no INT, _no INT, by INT>
+    """
+    if isinstance(old, StructType) and isinstance(new, StructType):
+        was, now = ({_kept_as(field): field for field in columns.fields} for columns in (old, new))
+        names = {kept: now[kept].name for kept in was if kept in now}
+        for kept, field in was.items():
+            names.setdefault(kept, unlike(field.name, names.values()))
+        kinds = {kept: _renamed(was[kept].dataType, now.get(kept, was[kept]).dataType) for kept in was}
+        return StructType([StructField(names[kept], kinds[kept]) for kept in was])
+    if isinstance(old, ArrayType) and isinstance(new, ArrayType):
+        return ArrayType(_renamed(old.elementType, new.elementType))
+    if isinstance(old, MapType) and isinstance(new, MapType):
+        return MapType(_renamed(old.keyType, new.keyType), _renamed(old.valueType, new.valueType))
+    return old
+
+
+def _kept_as(column: StructField) -> str:
+    return str(column.metadata.get(KEPT_AS, column.name)).casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -136,6 +137,13 @@ def arrived(lake: Lake, here: Settings, tmp_path: Path) -> Run:
 def _erase(lake: Lake, here: Settings, of: str) -> dict[str, Erased]:
     planned = plan_erasure(lake, JOBS, NOW.name, {"id": of})
     return {done.where.table: done for done in erase_person(lake, here, JOBS, planned, clock=lambda: NOON)}
+
+
+def test_a_table_that_is_about_more_than_the_person_is_named(lake: Lake, arrived: Run) -> None:
+    arrived("1", "17,Erika,2024-01-01")
+    of_both = replace(ORDERS, subject=("customer", "id"))
+    both = Job("both", stages=[raw, orders, load(orders, into=of_both, write=upsert())])
+    assert plan_erasure(lake, [job, both], NOW.name, {"id": "17"}).others == (ORDERS.name,)
 
 
 def _names(lake: Lake) -> list[list[tuple[Any, ...]]]:

@@ -89,6 +89,60 @@ def test_a_column_of_another_type_is_another_column_and_a_wider_or_deeper_one_is
     assert [tuple(row) for row in diff(lake, table, 0, 1).collect()] == [(2, None, -1)]
 
 
+class At(RowModel):
+    zip: int | None
+    street: str | None
+
+
+class Placed(RowModel):
+    name: str
+    at: At | None
+    people: int | None
+
+
+PLACED = Table("silver.placed", Placed)
+
+
+def test_a_column_that_was_renamed_is_the_same_column(lake: Lake) -> None:
+    given(
+        lake,
+        PLACED,
+        "('Oslo', {'zip': 150, 'street': 'Karl Johans gate'}, 1), ('Rome', {'zip': 184, 'street': NULL}, 2)",
+    )
+    here = f"ALTER TABLE delta.`{lake.path(PLACED.name)}`"
+    lake.spark.sql(f"{here} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
+    lake.spark.sql(f"{here} RENAME COLUMN at.zip TO code")
+    lake.spark.sql(f"{here} RENAME COLUMN name TO city")
+    assert diff(lake, PLACED, 1, 4).columns == ["city", "at", "people", "_times"]
+    assert diff(lake, PLACED, 1, 4).count() == 0
+    lake.spark.sql(f"UPDATE delta.`{lake.path(PLACED.name)}` SET at.code = 185 WHERE city = 'Rome'")
+    changed = [("Rome", (184, None), 2, -1), ("Rome", (185, None), 2, 1)]
+    assert sorted(map(tuple, diff(lake, PLACED, 1, 5).collect())) == changed
+    back = diff(lake, PLACED, 5, 1)
+    assert back.columns == ["name", "at", "people", "_times"]
+    assert sorted((row.name, row.at.zip, row._times) for row in back.collect()) == [("Rome", 184, 1), ("Rome", 185, -1)]
+
+
+def test_a_name_that_another_column_had_is_that_of_the_column_that_has_it_now(lake: Lake) -> None:
+    given(lake, PLACED, "('Oslo', NULL, 1)")
+    here = f"ALTER TABLE delta.`{lake.path(PLACED.name)}`"
+    lake.spark.sql(f"{here} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
+    for old, new in (("name", "other"), ("at", "name"), ("other", "at")):
+        lake.spark.sql(f"{here} RENAME COLUMN {old} TO {new}")
+    assert diff(lake, PLACED, 1, 5).count() == 0
+
+
+def test_a_column_that_has_the_name_of_one_that_is_gone_is_another(lake: Lake) -> None:
+    given(lake, CITIES, "('Oslo', 1)")
+    here = f"ALTER TABLE delta.`{lake.path(CITIES.name)}`"
+    lake.spark.sql(f"{here} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
+    lake.spark.sql(f"{here} DROP COLUMN name")
+    lake.spark.sql(f"{here} RENAME COLUMN people TO name")
+    found = diff(lake, CITIES, 1, 4)
+    assert found.columns == ["_name", "name", "_times"]
+    assert sorted(map(tuple, found.collect()), key=str) == [("Oslo", 1, -1), (None, 1, 1)]
+
+
 def test_columns_may_be_called_as_those_of_the_difference_are(lake: Lake) -> None:
     table = _made(lake, "silver.named", "SELECT 1 AS _Times, 2 AS _0", "SELECT 3 AS _Times, 2 AS _0")
     found = diff(lake, table, 0, 1)
