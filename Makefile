@@ -64,7 +64,7 @@ test-crash-full: setup ## the same at every point of every job and batch; the ta
 
 test-crash-emr7: ## a sample of it on Spark 3.5 and Delta 3.3
 	@scripts/setup.sh emr7
-	@$(call within,.venv-emr7) CRASH=sample sh -c '$(crash) tests/crash/test_points.py -k "files or rollback" $(ARGS)'
+	@$(call within,.venv-emr7) CRASH=sample sh -c '$(crash) tests/crash/test_points.py tests/crash/test_times.py -k "files or rollback or beliefs" $(ARGS)'
 
 test-concurrency: setup ## test several processes on one table, on disk and S3: LANE=-emr7 for the other lane
 	@scripts/setup.sh $(patsubst -%,%,$(LANE))

@@ -271,7 +271,7 @@ class Execution:
             "plan": fingerprint(self.plan),
             "code": self.plan.code_version,
         }
-        return Transaction(f"{self.app}/{load}", self.plan.position, notes, self.clock)
+        return Transaction(f"{self.app}/{load}", self.plan.position, notes, self.clock, self.plan.started_at)
 
     def _chosen(self) -> list[Node]:
         return [node for node in self.job.loads if node.name in self.loads]

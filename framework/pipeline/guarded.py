@@ -1,4 +1,9 @@
-"""Guarded: a table's lease is held around what commits to it, where Delta would not tell two writers apart."""
+"""Guarded: a table's lease is held around what commits to it, so that those who load it take turns.
+
+On S3 and on a local disk Delta's log store looks whether a version is there, and then writes it: of two that commit the
+same version the second would replace the first. And what a table remembers beside its rows, its last system time and
+the truncations of its feed, is read before the commit, everywhere.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +18,7 @@ from framework.tables import Lake
 
 @contextmanager
 def guarded(lake: Lake, settings: Settings, holder: Holder, table: str) -> Iterator[None]:
-    """Hold the table's lease, where of two commits of the same version the second would replace the first."""
-    if lake.tells_commits_apart:
-        yield
-        return
+    """Hold the table's lease. Raises LeaseHeldError where it is not to be had in time, LeaseLostError if it is lost."""
     lease = Lease(lake, f"table-{table}", holder)
     with lease.held(settings.lease.expiry, settings.lease.longest_wait, lambda: cancel(lake)):
         try:

@@ -212,7 +212,7 @@ class Work:
 
     @contextmanager
     def guard(self, table: str) -> Iterator[None]:
-        """Hold the table's lease, where of two commits of the same version the second would replace the first."""
+        """Hold the table's lease."""
         with guarded(self.lake, self.settings, self.holder, table):
             yield
 

@@ -1,4 +1,4 @@
-"""Lease: one run of a job at a time and, on S3 and on a local disk, one writer of a table.
+"""Lease: one run of a job at a time, and one writer of a table.
 
 A lease is a numbered document; the one with the highest number counts. Whoever wants it puts the next number there if
 it is absent, so of two that see it free one gets it. The holder writes a heartbeat into it, and has lost it once a

@@ -31,13 +31,15 @@ def utc_now() -> datetime:
 class Transaction:
     """What one load of one batch writes into its commit: `app_id` for life, the position, and notes for readers.
 
-    `clock` is asked at the commit, by tables that keep when they were told something.
+    `clock` is asked at the commit, by tables that keep when they were told something. `started_at` is the batch's own
+    clock, which stands still however often the batch is tried; a load of no plan has none.
     """
 
     app_id: str
     position: Position
     notes: Mapping[str, Any] = field(default_factory=dict)
     clock: Callable[[], datetime] = field(default=utc_now, compare=False)
+    started_at: datetime | None = None
 
     @property
     def options(self) -> dict[str, str]:

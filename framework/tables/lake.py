@@ -13,7 +13,7 @@ from pyspark.sql.types import StructType
 
 from framework.config import AwsSettings
 from framework.errors import LakeNotWritableError, StorageError, UnreadableTableError
-from framework.storage import Storage, needs_spark, storage
+from framework.storage import Storage, storage
 
 BETWEEN = "\u0001"  # joins what the JVM hands over at once
 
@@ -40,14 +40,6 @@ class Lake:
     def storage(self) -> Storage:
         """Where the lake's files are, for the framework's own small ones."""
         return storage(self.root, self.aws, self.spark)
-
-    @property
-    def tells_commits_apart(self) -> bool:
-        """Whether one of two processes that commit the same version is told so, as by a rename on HDFS.
-
-        On S3 and on a local disk Delta's log store looks whether the version is there, and then writes it.
-        """
-        return needs_spark(self.root)
 
     def empty(self, columns: StructType) -> DataFrame:
         """Return a frame of these columns and no rows."""

@@ -4,9 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable as Independent
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from framework import fault
 from framework.config import Settings
 from framework.errors import CheckFailedError, RestoreRefusedError, RollbackRefusedError
 from framework.pipeline import Job, extract, load
@@ -152,4 +154,33 @@ def test_a_table_of_versions_and_a_plain_one_become_tables_of_beliefs(lake: Lake
         ("N1", 55, june, OPEN, forever),
         ("N2", 9, date(2013, 1, 1), OPEN, forever),
         ("N3", None, date(2013, 1, 1), OPEN, forever),
+    ]
+
+
+def here_since_january(known: Frame[Known]) -> DataFrame:
+    return known.select("tail", "seats", F.lit(date(2013, 1, 1)).alias("since"))
+
+
+snapshots = scd2(valid_by="since", absent="delete")
+listing = Job("listing", stages=[known, here_since_january, load(here_since_january, into=SEEN, write=snapshots)])
+
+
+def test_what_a_snapshot_lacks_ends_when_its_batch_was_planned_however_late_that_is_taken_up(
+    lake: Lake, run_job: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(point: str) -> None:
+        if point.startswith("before commit"):
+            raise KeyboardInterrupt
+
+    given(lake, KNOWN, "('N1', 50), ('N2', 9)")
+    run_job(listing)
+    Independent(lake.path(KNOWN.name)).delete("tail = 'N2'")
+    monkeypatch.setattr(fault, "reached", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(listing, at=NOON + timedelta(days=1))
+    monkeypatch.setattr(fault, "reached", None)
+    run_job(listing, at=NOON + timedelta(days=5))
+    assert rows_of(lake, SEEN) == [
+        ("N1", 50, date(2013, 1, 1), OPEN),
+        ("N2", 9, date(2013, 1, 1), (NOON + timedelta(days=1)).date()),
     ]

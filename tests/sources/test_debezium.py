@@ -55,9 +55,9 @@ def test_each_envelope_of_the_documentation_is_a_change_and_a_record_without_val
 
 def test_a_sequence_may_be_a_time_and_before_may_have_the_key_only(spark: SparkSession) -> None:
     frame = parsed(spark, ENVELOPE.replace(f"before struct<{CUSTOMER}>", "before struct<id bigint>"), *EVENTS)
-    found = debezium(frame, sequence="timestamp_millis(source.ts_ms)")
-    assert found.where("op = 'd'").selectExpr("id", "email", "string(sequence)").collect() == [
-        (1, None, "2019-05-28 08:58:24.863")
+    found = debezium(frame, sequence="timestamp_millis(source.ts_ms)", position="source.lsn")
+    assert found.where("op = 'd'").selectExpr("id", "email", "string(sequence)", "position").collect() == [
+        (1, None, "2019-05-28 08:58:24.863", 46523128)
     ]
 
 

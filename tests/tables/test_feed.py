@@ -171,6 +171,36 @@ def test_any_order_and_any_split_of_a_feed_end_in_the_same_state(lake: Lake, row
     assert sorted(one, key=str) == sorted(two, key=str) == sorted(three, key=str)
 
 
+def test_of_the_changes_of_one_time_the_last_by_another_column_counts(lake: Lake, rows: Callable[..., Any]) -> None:
+    def placed(*said: Said) -> DataFrame:
+        days = {"1": 5, "2": 6, "3": 7}
+        frame = changes(rows, *said).withColumn("day", F.substring(F.col("lsn").cast("string"), 1, 1))
+        on = F.create_map(*(F.lit(each) for pair in days.items() for each in pair))[F.coalesce("day", F.lit("3"))]
+        return frame.select("id", "owner", "city", "lsn", "op", F.date_add(F.lit(day(0)), on).alias("changed_on"))
+
+    by_place = apply_changes(sequence_by=("changed_on", "lsn"), delete_when="op = 'd'")
+    said: list[Said] = [
+        (1, "rome", 11, "u"),
+        (1, "oslo", 10, "c"),
+        (1, "lima", 20, "u"),
+        (2, None, 14, "d"),
+        (2, "bonn", 13, "c"),
+        (3, "bari", None, "r"),
+        (3, "nice", 31, "u"),
+        (3, "nice", 31, "u"),
+    ]
+    left = load(lake, HOMES, by_place, placed(*said), batch(1))
+    assert homes(lake) == [(1, "lima", 6, 0), (1, "rome", 5, 6), (3, "nice", 7, 0)]
+    assert (left.counts.read, left.counts.deduplicated) == (8, 4)
+    again = load(lake, HOMES, by_place, placed(*reversed(said)), batch(2))
+    assert (again.counts.updated, again.counts.unchanged, again.counts.deduplicated) == (0, 4, 4)
+    with pytest.raises(ContradictionError):
+        load(lake, HOMES, by_place, placed((4, "a", 21, "c"), (4, "b", 21, "c")), batch(3))
+    with pytest.raises(FrameMismatchError, match="it lacks 'lsn'"):
+        load(lake, HOMES, by_place, placed(*said).drop("lsn"), batch(3))
+    assert len(homes(lake)) == 3
+
+
 # -- one thing at a time ----------------------------------------------------------------------------------------------
 
 
@@ -263,6 +293,10 @@ def test_a_table_that_cannot_keep_the_latest_state_is_refused_when_it_is_declare
 def test_versions_are_tracked_and_the_latest_state_is_not() -> None:
     with pytest.raises(DeclarationError, match='keep="versions"'):
         apply_changes(sequence_by="lsn", keep="latest", track=["city"])
+    with pytest.raises(DeclarationError, match="Name the column that orders all changes"):
+        apply_changes(sequence_by=("changed_on", "lsn"), keep="latest")
+    with pytest.raises(DeclarationError, match="names no column"):
+        apply_changes(sequence_by=())
 
 
 def test_another_s_commit_during_the_merge_is_taken_into_account(

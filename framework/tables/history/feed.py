@@ -14,7 +14,7 @@ Keep = Literal["versions", "latest"]
 
 def apply_changes(
     *,
-    sequence_by: str,
+    sequence_by: str | Sequence[str],
     keep: Keep = "versions",
     delete_when: str | None = None,
     ignore_when: str | None = None,
@@ -37,7 +37,9 @@ def apply_changes(
     source; two changes of one key and sequence in a batch are refused unless they are equal (ContradictionError), and
     of different batches the one that came last counts.
 
-    Versions are those of `scd2`, with its `track` and `valid`; the sequence is then a date or a time. The latest state
+    Versions are those of `scd2`, with its `track` and `valid`; the sequence is then a date or a time. Where a key may
+    change more than once at one time, as in one transaction of a database, other columns say in which order:
+    `sequence_by=("changed_at", "lsn")`. Of a time the last one counts, NULL being the first of all. The latest state
     has its sequence, of any type that has an order, in a column of the table, and another of that type, `deleted`: a
     key that is gone keeps a row that says since when, a tombstone, or an older change that comes later would bring it
     back. Of its values a tombstone has those that may not be NULL, which the row of a delete must bring.
@@ -48,12 +50,19 @@ def apply_changes(
     sequence stays.
     """
     one_of("apply_changes()", "keep", keep, get_args(Keep))
+    by, *then = several(sequence_by) or ("",)
+    if not by:
+        raise DeclarationError("apply_changes()", "sequence_by= names no column. Name the one that orders the changes")
     if keep == "versions":
         tracked = None if track is None else several(track)
         period = pair("apply_changes()", "valid", valid)
-        return Versions("apply_changes", sequence_by, period, tracked, delete_when, ignore_when, truncate_when)
+        return Versions("apply_changes", by, period, tracked, delete_when, ignore_when, truncate_when, then=tuple(then))
+    latest = 'apply_changes(keep="latest")'
     if track is not None:
+        raise DeclarationError(latest, 'track= says where a version begins. Use keep="versions"')
+    if then:
         raise DeclarationError(
-            'apply_changes(keep="latest")', 'track= says where a version begins. Use keep="versions"'
+            latest,
+            f"sequence_by= names more than {by!r}. Name the column that orders all changes, such as a log's place",
         )
-    return Latest(sequence_by, deleted, delete_when, ignore_when, truncate_when)
+    return Latest(by, deleted, delete_when, ignore_when, truncate_when)

@@ -73,7 +73,7 @@ class Latest:
     def require_frame(self, table: Table, frame: StructType) -> None:
         """The frame must have the model's columns without that of tombstones, and those that this write is told by."""
         conditions = {name: getattr(self, name) for name in CONDITIONS}
-        if said := feed_differences(table, frame, (self.deleted,), self.by, conditions):
+        if said := feed_differences(table, frame, (self.deleted,), (self.by,), conditions):
             raise FrameMismatchError(f"{self.verb}() into table {table.name!r}", said, frame.names)
 
     def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Literal, get_args
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -28,6 +28,7 @@ from framework.tables.layout import VALID
 from framework.tables.model import generated_columns, schema
 from framework.tables.names import one_of, pair, several
 from framework.tables.prepare import prepared
+from framework.tables.sql import named, unlike
 from framework.tables.table import Table
 from framework.tables.write import RightFor, Write, computed_once
 from framework.timeline import INSERT
@@ -49,6 +50,7 @@ class Versions:
     truncate_when: str | None = None
     absent: Absent = "keep"
     in_order: bool = False
+    then: tuple[str, ...] = ()
 
     @property
     def right_for(self) -> RightFor:
@@ -81,7 +83,7 @@ class Versions:
         """The frame must have the model's columns without the period, and those that this write is told by."""
         assert table.model is not None
         conditions = {name: getattr(self, name) for name in CONDITIONS}
-        said = feed_differences(table, frame, self.valid, self.by, conditions)
+        said = feed_differences(table, frame, self.valid, (self.by, *self.then), conditions)
         if self.by in frame.names and frame[self.by].dataType != schema(table.model)[self.valid[0]].dataType:
             said.append(f"{self.by!r} has not the type of {self.valid[0]!r}")
         if said:
@@ -98,17 +100,25 @@ class Versions:
                 changes, gone = (held.where(each) for each in (~holds(self.truncate_when), holds(self.truncate_when)))
                 number = _Moments(table, self, rows.schema).number(F.col(self.by))
                 found = with_those_of(found, gone, number, error=(table.name, self.by))
+            of_a_time = 0
+            if self.then:
+                counted = changes.count()
+                changes = _last_of_a_time(changes, (*table.keys, self.by), self.then)
+                of_a_time = counted - changes.count()
             read, kept, pruning = examine(_Moments(table, self, rows.schema), changes)
-            named = replace(table, properties={**table.properties, VALID: ",".join(self.valid)})
-            source = prepared(lake, found.of(named), changes, transaction.notes)
+            remembering = replace(table, properties={**table.properties, VALID: ",".join(self.valid)})
+            source = prepared(lake, found.of(remembering), changes, transaction.notes)
             shape = _Moments(table, self, source.schema)
             session = derive(lake.spark, {**transaction.confs, **FAR_TIMES})
             target = DeltaTable.forPath(session, lake.path(table.name))
-            snapshot_at = shape.moment(transaction.clock()) if self.absent == "delete" else None
+            at = transaction.started_at or transaction.clock()
+            snapshot_at = shape.moment(at) if self.absent == "delete" else None
             if snapshot_at is not None or found.told:
                 pruning = None  # keys are gone in every partition, so all are looked at
             _merge(shape, target, _planned(shape, source, target.toDF(), pruning, snapshot_at, found), pruning)
-        return loaded(lake, table.name, transaction, lambda metrics: found.counted(_counts(read, kept, metrics)))
+        return loaded(
+            lake, table.name, transaction, lambda metrics: found.counted(_counts(read + of_a_time, kept, metrics))
+        )
 
 
 def scd2(
@@ -134,7 +144,8 @@ def scd2(
     any order, several of a key in one batch; the same row again writes nothing. Rows for which the SQL condition
     `delete_when` holds end their key's version.
 
-    With `absent="delete"` the rows are a full snapshot, and what holds from now on is what they have. A key that is not
+    With `absent="delete"` the rows are a full snapshot, and what holds from now on is what they have; now is when their
+    batch was planned. A key that is not
     among them ends now, and what was to begin later is withdrawn. One that has ended and is among them again begins
     again, and where its row is no newer than that end it does so now; likewise where the table has other values of it
     now than its row, which were said of a later time.
@@ -152,6 +163,20 @@ def scd2(
     tracked = None if track is None else several(track)
     period = pair("scd2()", "valid", valid)
     return Versions("scd2", valid_by, period, tracked, delete_when, absent=absent, in_order=in_order)
+
+
+def _last_of_a_time(rows: DataFrame, time: Sequence[str], then: Sequence[str]) -> DataFrame:
+    """Return of the rows of each key and `time` those that are last by other columns; two alike are left as they are.
+
+    id  at  lsn  city        id  at  lsn  city
+    1   5   70   oslo
+    1   5   71   rome        1   5   71   rome
+    1   6   80   rome        1   6   80   rome
+    """
+    order = [F.col(named((name,))).desc_nulls_last() for name in then]
+    place = unlike("_place", rows.columns)
+    placed = rows.withColumn(place, F.rank().over(Window.partitionBy(*time).orderBy(*order)))
+    return placed.where(F.col(place) == 1).drop(place)
 
 
 class _Moments(Shape):

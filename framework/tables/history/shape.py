@@ -62,7 +62,7 @@ def require_times(
 
 
 def feed_differences(
-    table: Table, frame: StructType, kept: Sequence[str], by: str, conditions: Mapping[str, str | None]
+    table: Table, frame: StructType, kept: Sequence[str], by: Sequence[str], conditions: Mapping[str, str | None]
 ) -> list[str]:
     """Say how a frame differs from the columns that a table takes: its model's without those that it keeps itself.
 
@@ -74,9 +74,8 @@ def feed_differences(
     wanted = StructType([field for field in schema(table.model).fields if field.name not in (*kept, *generated)])
     conditioned = " ".join(filter(None, conditions.values()))
     named = [name for name in frame.names if re.search(rf"\b{re.escape(name)}\b", conditioned)]
-    said = differences(wanted, frame, exempt=(*ADDED, *generated, by, *named))
-    if not (by in frame.names or by in wanted.names):
-        said.append(f"it lacks {by!r}")
+    said = differences(wanted, frame, exempt=(*ADDED, *generated, *by, *named))
+    said += [f"it lacks {name!r}" for name in by if not (name in frame.names or name in wanted.names)]
     return [*said, *_wrong_conditions(frame, conditions)]
 
 

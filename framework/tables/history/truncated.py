@@ -3,8 +3,8 @@
 A truncation is of no key, so it has no row: the table remembers it as a property. That is set before the commit which
 deletes, so that a batch that is killed between the two says it again, and no row is deleted that would come back. It is
 read before the MERGE, where a row would be read inside of it: a load that is under way when another sets it conflicts,
-and one that is about to begin its MERGE does not. So feeds with truncations have one writer, or those take turns as the
-loads of jobs do where they hold their table's lease.
+and one that is about to begin its MERGE does not. So those who load such a table take turns, as the loads of jobs do,
+each of which holds its table's lease.
 """
 
 import json
