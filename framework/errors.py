@@ -469,13 +469,14 @@ class FrameMismatchError(DataRefusedError, ValueError):
 
 
 class NullKeyError(DataRefusedError, ValueError):
-    """Rows of a merge have NULL in a key column."""
+    """Rows of a merge have NULL in a key column, or what Delta keeps as NULL."""
 
     def __init__(self, table: str, keys: Sequence[str], rows: int) -> None:
         self.table, self.keys, self.rows = table, tuple(keys), rows
         super().__init__(
-            f"{rows} row(s) for table {table!r} have NULL in a key column ({', '.join(keys)}), so they match "
-            "nothing and would be inserted again by every run. Fill the key, or take these rows out in the transform."
+            f"{rows} row(s) for table {table!r} have NULL in a key column ({', '.join(keys)}), or '' in one that it is "
+            "partitioned by, which Delta keeps as NULL. So they match nothing and would be inserted again by every "
+            "run. Fill the key, or take these rows out in the transform."
         )
 
 

@@ -22,12 +22,12 @@ from framework.pipeline.rollback import finish_rollback
 from framework.pipeline.work import at_work
 from framework.quality import malformed_table
 from framework.state import History
-from framework.state.erased import Erasure, put_down, record_erasure, salt
+from framework.state.erased import Begun, Erasure, begin_erasure, put_down, record_erasure, salt
 from framework.state.holds import holds
 from framework.state.run_log import run_log
 from framework.tables import Lake, Table
 from framework.tables.alter import schema_of
-from framework.tables.erase import Where, count, erase, gone_from
+from framework.tables.erase import Where, count, erase, gone_from, removed_since
 from framework.tables.lake import properties_of
 from framework.tables.maintain import Maintain
 from framework.tables.model import schema
@@ -107,6 +107,8 @@ def erase_person(
             finish_rollback(work)  # which could bring rows back
         places = _places(lake, jobs, planned.table, person.subject)
         put_down(lake, person, asked_at)
+        versions = {where.table: int(lake.snapshot(where.table).version()) for where in places}
+        name, begun = begin_erasure(lake, Begun(person.digest, asked_at, versions))
         rows = dict[Where, int]()
         for where in places:
             with works[0].guard(where.table):
@@ -119,7 +121,8 @@ def erase_person(
             with works[0].guard(where.table):
                 held = _vacuumed(lake, where.table, person, files_from, retired.get(where.table, ()))
             done.append(Erased(where, rows[where], files_from, log_from, held))
-        record_erasure(lake, Erasure(person.digest, asked_at, clock(), {each.table: n for each, n in rows.items()}))
+        removed = {at.table: removed_since(lake, at.table, begun.versions[at.table], person) for at in places}
+        record_erasure(lake, name, Erasure(person.digest, begun.asked_at, clock(), removed))
     return done
 
 

@@ -78,6 +78,12 @@ def _attempt(lake: Lake, where: Where, person: Person) -> int:
     return rows
 
 
+def removed_since(lake: Lake, table: str, version: int, person: Person) -> int:
+    """Return how many rows were removed, or lost their text, for a person after a version."""
+    told = [commit.metrics for commit in commits_since(lake, table, version) if _tells(commit, person)]
+    return sum(metrics.get(name, 0) for metrics in told for name in ("numDeletedRows", "numUpdatedRows"))
+
+
 def erasures_since(lake: Lake, table: str, version: int) -> list[int]:
     """Return the versions after this one that erased somebody, who would come back with it."""
     return [commit.version for commit in commits_since(lake, table, version) if ERASURE in commit.notes]

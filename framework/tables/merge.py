@@ -20,7 +20,7 @@ from framework.tables.compare import comparable
 from framework.tables.lake import Lake
 from framework.tables.model import columns, generated_columns
 from framework.tables.prepare import ADDED, RESERVED, prepared
-from framework.tables.slices import among, follows_from_keys, touched
+from framework.tables.slices import among, follows_from_keys, lacks_key, touched
 from framework.tables.sql import named
 from framework.tables.table import Table
 from framework.tables.write import OfTheTable, RightFor, Write, computed_once
@@ -138,10 +138,9 @@ def _examine(rows: DataFrame, table: Table, merge: Merge) -> tuple[int, str | No
     generated = generated_columns(table.model) if table.model else {}
     # The table computes its generated columns itself; what the rows have there is not looked at.
     slices = [F.expr(generated[name]).alias(name) if name in generated else _column(name) for name in partitions]
-    has_null = " OR ".join(f"`{key}` IS NULL" for key in table.keys)
     per_partition = rows.groupBy(*slices).agg(
         F.count(F.lit(1)).alias(ROWS),
-        F.count(F.expr(f"CASE WHEN {has_null} THEN 1 END")).alias(NULLS),
+        F.count(F.expr(f"CASE WHEN {lacks_key(table, rows.schema)} THEN 1 END")).alias(NULLS),
         F.countDistinct(F.struct(*map(_quoted, table.keys))).alias(KEYS),
     )
     found = per_partition.agg(

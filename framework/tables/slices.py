@@ -10,7 +10,7 @@ from pyspark.sql.types import DataType, DateType, NumericType, StringType, Struc
 from framework.errors import DataRefusedError
 from framework.tables.compare import in_utc
 from framework.tables.model import generated_columns
-from framework.tables.sql import text
+from framework.tables.sql import named, text
 from framework.tables.table import Table
 
 MOST_SLICES, MOST_LITERALS = 10_000, 1_000
@@ -41,11 +41,19 @@ def spelled(value: Column, kind: DataType) -> Column:
 
 def any_of(column: str, kind: DataType, values: Sequence[str | None]) -> str:
     """Return the condition that a column has one of the values, NULL among them."""
-    named = ", ".join(literal(value, kind) for value in sorted(v for v in values if v is not None))
-    conditions = [f"{column} IN ({named})"] if named else []
+    listed = ", ".join(literal(value, kind) for value in sorted(v for v in values if v is not None))
+    conditions = [f"{column} IN ({listed})"] if listed else []
     if None in values:
         conditions.append(f"{column} IS NULL")
     return "(" + " OR ".join(conditions or ["false"]) + ")"
+
+
+def lacks_key(table: Table, columns: StructType) -> str:
+    """Return the condition that a row has no key: NULL, or where it is a partition's '', which Delta keeps as NULL."""
+    texts = [key for key in table.keys if key in table.partition_by and isinstance(columns[key].dataType, StringType)]
+    return " OR ".join(
+        [*(f"{named((key,))} IS NULL" for key in table.keys), *(f"{named((key,))} = ''" for key in texts)]
+    )
 
 
 def touched(name: str) -> tuple[Column, Column]:

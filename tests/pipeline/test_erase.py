@@ -1,5 +1,6 @@
 """Erasure: a person leaves every table, what was kept of old versions, and does not come back from a landing file."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -297,6 +298,14 @@ def test_whoever_is_killed_erases_again_and_a_version_with_the_person_is_not_gon
     assert len(list(Path(lake.root, "_lakegate", "erasures").glob("*.json"))) == 1
     told = "".join(each.read_text() for each in Path(lake.root, "_lakegate").glob("eras*/*.json"))
     assert "Erika" not in told
+    # All that was removed, also before it was killed.
+    (record,) = Path(lake.root, "_lakegate", "erasures").glob("*.json")
+    assert json.loads(record.read_text())["rows"] == {
+        RAW.name: 1,
+        NOW.name: 1,
+        KNOWN.name: 1,
+        "_lakegate.runs_customers": 0,
+    }
 
     with (
         at_work(job, lake, here, None, clock=lambda: NOON) as work,

@@ -1,5 +1,6 @@
 """Questions to tables that remember, against a dict of days."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -27,6 +28,7 @@ from framework.tables import (
     bitemporal,
     history_of,
     load,
+    scd2,
     sequenced_join,
 )
 from framework.tables.commit import Transaction
@@ -222,3 +224,29 @@ def test_p13_a_slice_of_a_sequenced_join_is_the_join_of_the_slices(spark: SparkS
     assert sorted(one.collect()) == sorted(sequenced_join(valid, other, on=["k"], over=[("vf", "vt")]).collect())
     with pytest.raises(FrameMismatchError, match="both have 'a'"):
         sequenced_join(left, left, on=["k"], over=periods)
+
+
+class Hour(RowModel):
+    """How many trips an hour had."""
+
+    hour: datetime
+    trips: int | None
+    valid_from: date
+    valid_to: date
+
+
+def test_a_key_without_a_zone_is_a_time_in_utc(
+    lake: Lake, rows: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = Table("silver.hours", Hour, keys="hour")
+    said = rows(Hour, {"hour": NOON, "trips": 3, "valid_from": day(1), "valid_to": day(1)}).drop("valid_to")
+    said = said.withColumnRenamed("valid_from", "since")
+    load(lake, hours, scd2(valid_by="since"), said, Transaction("hours/load", Position(0, 1)))
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        for key in (NOON, NOON.replace(tzinfo=None)):
+            assert [row.trips for row in history_of(lake, hours, key).collect()] == [3]
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -314,6 +314,11 @@ def test_a_frame_of_other_columns_is_refused_before_anything_is_read(lake: Lake,
     frame = told(rows, ("a", "put", 1, 2)).drop("seats", "at").withColumn("owner", F.lit(1))
     with pytest.raises(FrameMismatchError, match=r"lacks 'seats'.*'owner' is int and should be string.*lacks 'at'"):
         load(lake, PLANES, TELL, frame, batch(1))
+    unlike_in_python = told(rows, ("a", "put", 1, 2)).withColumn("at", F.struct(F.lit(1), F.lit(None).cast("double")))
+    with pytest.raises(
+        FrameMismatchError, match=r"'at' is struct<.*>, and rows are ordered by numbers, times or strings"
+    ):
+        load(lake, PLANES, TELL, unlike_in_python, batch(1))
 
 
 class Wrong(RowModel):

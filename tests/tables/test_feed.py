@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from framework.batch import Position
 from framework.errors import (
+    ConstraintBrokenError,
     ContradictionError,
     DeclarationError,
     FrameMismatchError,
@@ -248,6 +249,38 @@ def test_a_truncation_empties_the_table_and_what_is_older_stays_away(lake: Lake,
     assert [row[0] for row in state(lake)] == [1, 2, 3, 4, 5]
 
 
+def test_a_batch_that_is_refused_has_truncated_nothing(lake: Lake, rows: Callable[..., Any]) -> None:
+    load(lake, ACCOUNTS, LATEST, changes(rows, (1, "oslo", 1, "c")), batch(1))
+    cut = changes(rows, (None, None, 9, "t"))
+    with pytest.raises(ConstraintBrokenError):
+        load(lake, ACCOUNTS, LATEST, cut.unionByName(changes(rows, (2, "bari", 10, "c"), owner=None)), batch(2))
+    load(lake, ACCOUNTS, LATEST, changes(rows, (1, "rome", 2, "u"), (3, "lima", 3, "c")), batch(2))
+    load(lake, ACCOUNTS, LATEST, changes(rows, (1, "nice", 4, "u")), batch(3))
+    assert state(lake) == [(1, "nice", 4, None), (3, "lima", 3, None)]
+    load(lake, ACCOUNTS, LATEST, cut, batch(4))
+    load(lake, ACCOUNTS, LATEST, changes(rows, (4, "kiel", 8, "c"), (5, "jena", 10, "c")), batch(5))
+    assert state(lake) == [(5, "jena", 10, None)]
+
+
+def test_a_history_that_was_not_told_of_a_truncation_to_the_end_has_none(
+    lake: Lake, rows: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> None:
+        raise OSError("no space left")
+
+    versions = import_module("framework.tables.history.scd2")
+    load(lake, HOMES, VERSIONS, dated(changes(rows, (1, "oslo", 1, "c"))), batch(1))
+    monkeypatch.setattr(versions, "_merge", stopped)
+    with pytest.raises(OSError, match="no space"):
+        load(lake, HOMES, VERSIONS, dated(changes(rows, (None, None, 9, "t"))), batch(2))
+    monkeypatch.undo()
+    load(lake, HOMES, VERSIONS, dated(changes(rows, (1, "rome", 4, "u"))), batch(2))
+    assert homes(lake) == [(1, "oslo", 1, 4), (1, "rome", 4, 0)]
+    load(lake, HOMES, VERSIONS, dated(changes(rows, (None, None, 9, "t"))), batch(3))
+    load(lake, HOMES, VERSIONS, dated(changes(rows, (1, "nice", 7, "u"), (2, "bari", 12, "c"))), batch(4))
+    assert homes(lake) == [(1, "nice", 7, 9), (1, "oslo", 1, 4), (1, "rome", 4, 7), (2, "bari", 12, 0)]
+
+
 def test_a_batch_that_breaks_a_rule_is_refused_and_the_table_is_as_it_was(lake: Lake, rows: Callable[..., Any]) -> None:
     load(lake, ACCOUNTS, LATEST, changes(rows, (1, "oslo", 1, "c")), batch(1))
     clash: Said = (7, "x", 5, "u")
@@ -288,6 +321,19 @@ def test_a_table_that_cannot_keep_the_latest_state_is_refused_when_it_is_declare
 ) -> None:
     with pytest.raises(DeclarationError, match=reason):
         apply_changes(sequence_by=sequence_by, keep="latest", deleted=deleted).require(table)
+
+
+class Binary(RowModel):
+    id: int
+    lsn: bytes
+    deleted_at: bytes | None
+
+
+def test_a_truncation_is_not_remembered_by_what_is_no_text() -> None:
+    table = Table("silver.x", Binary, keys="id")
+    apply_changes(sequence_by="lsn", keep="latest").require(table)
+    with pytest.raises(DeclarationError, match="'lsn' is binary: truncations are remembered by numbers, times or"):
+        apply_changes(sequence_by="lsn", keep="latest", truncate_when="op = 't'").require(table)
 
 
 def test_versions_are_tracked_and_the_latest_state_is_not() -> None:

@@ -147,6 +147,24 @@ def test_with_a_sequence_the_greatest_wins_and_what_is_older_than_the_table_is_l
     assert loaded.counts == Counts(read=7, inserted=1, updated=3, unchanged=1, deduplicated=2)
 
 
+class Shop(RowModel):
+    name: str | None
+    seats: int | None
+
+
+def test_an_empty_string_is_no_key_where_it_says_the_partition(lake: Lake, rows: Callable[..., Any]) -> None:
+    shops = Table("silver.shops", Shop, keys="name", partition_by="name")
+    with pytest.raises(
+        NullKeyError, match="or '' in one that it is partitioned by, which Delta keeps as NULL"
+    ) as refused:
+        load(lake, shops, upsert(), rows(Shop, {"name": "", "seats": 1}, {"name": "a", "seats": 2}), batch(1))
+    assert (refused.value.rows, version_of(lake, shops)) == (1, -1)
+    elsewhere = Table("silver.elsewhere", Shop, keys="name")
+    for seats in (1, 2):
+        load(lake, elsewhere, upsert(), rows(Shop, {"name": "", "seats": seats}), batch(seats))
+    assert rows_of(lake, elsewhere) == [("", 2)]
+
+
 @pytest.mark.parametrize(
     ("there", "write", "given_rows", "error", "data"),
     [

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from importlib import import_module
@@ -305,6 +306,9 @@ def test_the_cases_that_others_test(lake: Lake, rows: Callable[..., Any]) -> Non
         load(lake, CUSTOMERS, WRITE, updates(rows, (7, "x", None)), batch(5))
     with pytest.raises(NullKeyError):
         load(lake, CUSTOMERS, WRITE, updates(rows, (None, "x", 1)), batch(5))
+    in_shops = replace(CUSTOMERS, partition_by=("shop",))
+    with pytest.raises(NullKeyError):
+        load(lake, in_shops, WRITE, updates(rows, (7, "x", 1)).withColumn("shop", F.lit("")), batch(5))
     assert version_of(lake, CUSTOMERS) == 4
 
 

@@ -117,7 +117,8 @@ def sliced(rows: DataFrame, of: Periods, *, valid: date | None = None, system: d
 def history_of(lake: Lake, table: Table, key: Any, *, version: int | None = None) -> DataFrame:
     """Return all that a table ever believed of one key, in the order in which it was told.
 
-    `key` is the value of the key, or a mapping of several: `{"carrier": "UA", "flight": 1}`.
+    `key` is the value of the key, or a mapping of several: `{"carrier": "UA", "flight": 1}`. A time is UTC if it has no
+    zone.
     """
     of = periods(lake, table)
     named = key if isinstance(key, Mapping) else dict.fromkeys(table.keys[:1], key)
@@ -125,7 +126,8 @@ def history_of(lake: Lake, table: Table, key: Any, *, version: int | None = None
         said = [f"its keys are {', '.join(table.keys)}: give a value of each, {{name: value}}"]
         raise FrameMismatchError(f"history_of({table.name!r})", said, list(named))
     rows = read(lake, table, version=version)
-    wanted = (F.col(name) == F.lit(value).cast(rows.schema[name].dataType) for name, value in named.items())
+    values = {n: F.expr(timestamp(_instant(v))) if isinstance(v, datetime) else F.lit(v) for n, v in named.items()}
+    wanted = (F.col(name) == value.cast(rows.schema[name].dataType) for name, value in values.items())
     return rows.where(reduce(and_, wanted)).orderBy(*(of.system_time or ())[:1], of.valid[0])
 
 

@@ -20,7 +20,7 @@ from framework.session import derive
 from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.history.examine import examine
 from framework.tables.history.planned import planned
-from framework.tables.history.shape import MOVED, Roles, Shape, require_times
+from framework.tables.history.shape import MOVED, Roles, Shape, has_plain_order, require_times
 from framework.tables.history.times import (
     FAR_TIMES,
     FOREVER_AT,
@@ -74,6 +74,10 @@ class Bitemporal(Roles):
         said = [each for each in said if not any(each == f"it lacks {name!r}" for name in generated)]
         if self.sequence_by and self.sequence_by not in frame.names:
             said.append(f"it lacks {self.sequence_by!r}")
+        elif self.sequence_by and not has_plain_order(kind := frame[self.sequence_by].dataType):
+            said.append(
+                f"{self.sequence_by!r} is {kind.simpleString()}, and rows are ordered by numbers, times or strings"
+            )
         if said:
             raise FrameMismatchError(f"bitemporal() into table {table.name!r}", said, frame.names)
 

@@ -9,7 +9,7 @@ from pyspark.sql.types import DataType
 from framework.errors import ContradictionError, NullKeyError, OperationError, PeriodError, SequenceError
 from framework.tables.history.shape import Shape
 from framework.tables.model import generated_columns
-from framework.tables.slices import among, follows_from_keys, literal, spelled, touched
+from framework.tables.slices import among, follows_from_keys, lacks_key, literal, spelled, touched
 
 OPERATIONS = ("put", "update", "delete")
 
@@ -21,7 +21,7 @@ def examine(shape: Shape, rows: DataFrame) -> tuple[int, int, str | None]:
     told = _by_key_and_sequence(shape, rows, partitions)
     kinds = {field.name: field.dataType for field in told.schema.fields}
     ends = [key for key in table.keys if key not in partitions and _is_ordered(kinds[key])]
-    is_null = F.expr(" OR ".join(f"`{key}` IS NULL" for key in table.keys))
+    is_null = F.expr(lacks_key(table, rows.schema))
     clash = F.exists("_said", lambda a: F.exists("_said", lambda b: _clashes(a, b)))
     found = told.agg(
         F.coalesce(F.sum("_rows"), F.lit(0)).alias("rows"),

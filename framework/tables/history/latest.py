@@ -17,7 +17,7 @@ from framework.session import derive
 from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.compare import comparable
 from framework.tables.history.examine import examine
-from framework.tables.history.shape import CONDITIONS, Roles, Shape, feed_differences
+from framework.tables.history.shape import CONDITIONS, Roles, Shape, feed_differences, has_plain_order
 from framework.tables.history.times import FAR_TIMES
 from framework.tables.history.truncated import Truncations, holds, known_truncations, with_those_of
 from framework.tables.lake import Lake
@@ -67,6 +67,11 @@ class Latest:
         by, deleted = fields[self.by], fields[self.deleted]
         if by.nullable:
             raise DeclarationError(subject, f"{self.by!r} must not be nullable: every change has its sequence")
+        if self.truncate_when and not has_plain_order(by.dataType):
+            raise DeclarationError(
+                subject,
+                f"{self.by!r} is {by.dataType.simpleString()}: truncations are remembered by numbers, times or strings",
+            )
         if not deleted.nullable or deleted.dataType != by.dataType:
             raise DeclarationError(subject, f"{self.deleted!r} must be nullable, and of the type of {self.by!r}")
 
@@ -85,9 +90,7 @@ class Latest:
             found = before = known_truncations(lake, table)
             if self.truncate_when:
                 place, gone = _Newest(table, self.by, rows.schema).place, held.where(holds(self.truncate_when))
-                found = with_those_of(found, gone, place, error=(table.name, self.by))
-                newest = found.known[-1:]  # it has deleted all that the others did
-                found = replace(found, known=newest, news=newest != before.known)
+                found = with_those_of(found, gone, place, transaction, error=(table.name, self.by)).newest(before)
             changes = self._changes(table, held.where(~holds(self.truncate_when)))
             read, kept, pruning = examine(_Newest(table, self.by, changes.schema), changes)
             named = replace(table, properties={**table.properties, DELETED: self.deleted})

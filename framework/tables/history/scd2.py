@@ -99,7 +99,7 @@ class Versions:
             if self.truncate_when:
                 changes, gone = (held.where(each) for each in (~holds(self.truncate_when), holds(self.truncate_when)))
                 number = _Moments(table, self, rows.schema).number(F.col(self.by))
-                found = with_those_of(found, gone, number, error=(table.name, self.by))
+                found = with_those_of(found, gone, number, transaction, error=(table.name, self.by))
             of_a_time = 0
             if self.then:
                 counted = changes.count()

@@ -9,7 +9,19 @@ from math import inf
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, DecimalType, FractionalType, LongType, StructField, StructType, TimestampType
+from pyspark.sql.types import (
+    DataType,
+    DateType,
+    DecimalType,
+    FractionalType,
+    LongType,
+    NumericType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from framework.errors import DeclarationError, alternatives
 from framework.tables.compare import comparable
@@ -87,6 +99,11 @@ def _wrong_conditions(frame: StructType, conditions: Mapping[str, str | None]) -
                 empty(SparkSession.active(), frame).where(condition)
         except PySparkException as error:
             yield f"{name}={condition!r} is no condition on its rows: {first_line(error)}"
+
+
+def has_plain_order(kind: DataType) -> bool:
+    """Say whether values of a type have one order, which Python and text keep: numbers, times and strings do."""
+    return isinstance(kind, NumericType | DateType | TimestampType | TimestampNTZType | StringType)
 
 
 def place_of(value: Column, values: Column) -> Column:
