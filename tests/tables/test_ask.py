@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 from random import Random
 from typing import Any
 
@@ -250,3 +250,32 @@ def test_a_key_without_a_zone_is_a_time_in_utc(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+class Belief(RowModel):
+    """A key that is called as a side of a change is."""
+
+    before: int
+    name: str
+    valid_from: date
+    valid_to: date
+    system_from: datetime
+    system_to: datetime
+
+
+def test_a_key_may_be_called_as_a_side_of_a_change_is(lake: Lake, rows: Callable[..., Any]) -> None:
+    table = Table("silver.beliefs", Belief, keys="before")
+    write = bitemporal(valid=("valid_from", "valid_to"))
+    for number, name in ((1, "oslo"), (2, "bonn")):
+        said = {"before": 7, "name": name, "valid_from": day(number), "valid_to": day(3)}
+        told = rows(Belief, {**said, "system_from": NOON, "system_to": NOON}).drop("system_from", "system_to")
+        load(
+            lake,
+            table,
+            write,
+            told,
+            Transaction("beliefs/load", Position(0, number), {}, partial(NOON.__add__, number * HOUR)),
+        )
+    found = belief_changes(lake, table, NOON + HOUR)
+    assert found.columns == ["before", "valid_from", "valid_to", "_before", "after"]
+    assert [tuple(row) for row in found.collect()] == [(7, day(2), day(3), ("oslo",), ("bonn",))]

@@ -19,6 +19,7 @@ from framework.tables.layout import DELETED, SYSTEM, VALID
 from framework.tables.names import pair, several
 from framework.tables.prepare import ADDED
 from framework.tables.read import read
+from framework.tables.sql import unlike
 from framework.tables.table import Table
 
 Period = tuple[str, str]
@@ -142,8 +143,9 @@ def belief_changes(
         bonn  [3, 5)   [11:00, ∞)
         oslo  [5, ∞)   [11:00, ∞)
 
-    One row for each key and period, with the values `before` and `after` as structs; NULL is nothing believed. Where
-    and when a row was read, which sources of files add, is no part of what it says. By default `until` is now.
+    One row for each key and period, with the values `before` and `after` as structs (`_before` beside a key of that
+    name); NULL is nothing believed. Where and when a row was read, which sources of files add, is no part of what it
+    says. By default `until` is now.
     """
     of = periods(lake, table)
     keys, (start, end), (told, ended) = list(table.keys), of.valid, of.system
@@ -165,10 +167,10 @@ def belief_changes(
         *keys, "_was", "_now", "_ends", F.explode(F.sequence(F.lit(0), F.size("_ends") - 2)).alias("_n")
     )
     at, to = F.get("_ends", F.col("_n")), F.get("_ends", F.col("_n") + 1)
-    found = pieces.select(
-        *keys, at.alias(start), to.alias(end), _then("_was", at).alias("before"), _then("_now", at).alias("after")
-    )
-    before, after = F.col("before"), F.col("after")
+    sides_of = [unlike(name, (*keys, start, end)) for name in ("before", "after")]
+    then = (_then(there, at).alias(name) for there, name in zip(("_was", "_now"), sides_of, strict=True))
+    found = pieces.select(*keys, at.alias(start), to.alias(end), *then)
+    before, after = map(F.col, sides_of)
     same = before.isNull() == after.isNull()
     for name in (name for name in payload if name not in ADDED):
         was_said, said = (comparable(side[name], rows.schema[name].dataType) for side in (before, after))
