@@ -91,8 +91,19 @@ def told(registry: Frame[Plane], corrections: Frame[Correction]) -> Frame[Told]:
         N14228  149  [1999-01-01, ∞)  delete  [2012-11-01, 2013-02-01)            N14228  149  [1999-01-01, 2012-11-01)
                                                                                   N14228  149  [2013-02-01, ∞)
 
-    A put holds whatever was there before; of what is told of one time the last told counts. Each run tells everything
-    again: the table writes only what it does not believe yet, and keeps what it believed before.
+    A put holds whatever was there before, so also where no plane was:
+
+        table                         corrections                                 table after
+        (no N999ZZ)                   put  219  [2013-12-24, ∞)                   N999ZZ  219  [2013-12-24, ∞)
+
+    Of what is told of one time the last told counts, in whatever order it comes:
+
+        table                         corrections                                 table after
+        N10156  55  [2004-01-01, ∞)   22 Jan  update  seats=52  [2013-06-01, ∞)   N10156  55  [2004-01-01, 2013-06-01)
+                                      10 Jan  update  seats=50  [2013-06-01, ∞)   N10156  52  [2013-06-01, ∞)
+
+    Each run tells everything again: the table writes only what it does not believe yet, and keeps what it believed
+    before.
     """
     made = F.make_date("year", F.lit(1), F.lit(1))
     registered = registry.select(

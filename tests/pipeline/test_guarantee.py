@@ -9,7 +9,19 @@ from framework.errors import JobError, UnsafeLoadError
 from framework.pipeline import Job, Stage, extract, load
 from framework.pipeline.guarantee import AT_LEAST_ONCE, EXACTLY_ONCE, Guarantee, guarantee
 from framework.sources import changes, files, incremental, jdbc, table, written
-from framework.tables import RowModel, Table, Write, append, overwrite, replace, sync, upsert
+from framework.tables import (
+    RowModel,
+    Table,
+    Write,
+    append,
+    apply_changes,
+    bitemporal,
+    overwrite,
+    replace,
+    scd2,
+    sync,
+    upsert,
+)
 
 
 class Order(RowModel):
@@ -18,17 +30,27 @@ class Order(RowModel):
     updated_at: datetime
 
 
-def _table(name: str) -> Table:
-    return Table(name, Order, keys="id")
+class Remembered(Order):
+    """An order with the times that histories keep."""
+
+    valid_from: datetime
+    valid_to: datetime
+    system_from: datetime
+    system_to: datetime
 
 
-BRONZE, SILVER, GOLD = _table("bronze.orders"), _table("silver.orders"), _table("gold.orders")
+BRONZE, SILVER = (Table(name, Order, keys="id") for name in ("bronze.orders", "silver.orders"))
+GOLD = Table("gold.orders", Remembered, keys="id")
 WRITES: dict[str, Write] = {
     "append": append(),
     "overwrite": overwrite(),
     "replace": replace(by="day"),
     "upsert": upsert(),
     "sync": sync(),
+    "scd2": scd2(valid_by="updated_at"),
+    "scd2 of a snapshot": scd2(valid_by="updated_at", absent="delete"),
+    "bitemporal": bitemporal(valid=("valid_from", "valid_to")),
+    "apply_changes": apply_changes(sequence_by="updated_at"),
 }
 SOURCES: dict[str, Callable[[], Any]] = {
     "files": lambda: files("orders", Order, format="json"),
@@ -68,15 +90,17 @@ MORE = extract(more=files("more", Order, format="json"))
 
 # -- what is refused --------------------------------------------------------------------------------------------------
 
+ANYWHERE = {"upsert", "scd2", "bitemporal", "apply_changes"}
+WHOLE = ANYWHERE | {"append", "overwrite", "replace", "sync", "scd2 of a snapshot"}
 SAFE = {
-    "files": {"append", "overwrite", "replace", "upsert", "sync"},
-    "table": {"append", "overwrite", "replace", "upsert", "sync"},
-    "new files": {"append", "upsert"},
-    "new rows": {"append", "upsert"},
-    "new rows with lag": {"upsert"},
-    "changes": {"append", "upsert"},
-    "database": {"append", "overwrite", "replace", "upsert", "sync"},
-    "new rows of a database": {"append", "upsert"},
+    "files": WHOLE,
+    "table": WHOLE,
+    "new files": ANYWHERE | {"append"},
+    "new rows": ANYWHERE | {"append"},
+    "new rows with lag": ANYWHERE,
+    "changes": ANYWHERE | {"append"},
+    "database": WHOLE,
+    "new rows of a database": ANYWHERE | {"append"},
 }
 
 
@@ -90,7 +114,7 @@ def test_a_write_that_would_lose_or_double_the_rows_of_a_source_is_refused(sourc
     with pytest.raises(UnsafeLoadError) as refused:
         _through(rows, MORE, write=WRITES[write])
     assert (refused.value.job, refused.value.load) == ("orders", "gold.orders")
-    assert f"{write}()" in str(refused.value)
+    assert f"{WRITES[write].verb}()" in str(refused.value)
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -98,7 +122,7 @@ def test_a_write_that_would_lose_or_double_the_rows_of_a_source_is_refused(sourc
 def test_what_a_load_wrote_is_neither_added_again_nor_put_in_the_place_of_all(write: str, whole: str | None) -> None:
     stages: list[Stage] = [extract(raw=SOURCES["files"]()), load("raw", into=SILVER, write=upsert())]
     rows = extract(rows=written(SILVER, whole=whole))
-    if write in ("replace", "upsert"):
+    if write in ANYWHERE | {"replace"}:
         assert len(_through(*stages, rows, MORE, write=WRITES[write]).loads) == 2
         return
     with pytest.raises(UnsafeLoadError) as refused:

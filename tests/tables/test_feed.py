@@ -42,6 +42,7 @@ from tests.properties.histories import EVENTS, drawn
 class Account(RowModel):
     """An account as it is now, and how far its changes are applied."""
 
+    bank: str
     id: int
     owner: str
     city: str | None
@@ -54,6 +55,7 @@ class Account(RowModel):
 class Home(RowModel):
     """Where an account was, from day to day."""
 
+    bank: str
     id: int
     owner: str | None
     city: str | None
@@ -64,6 +66,7 @@ class Home(RowModel):
 class Change(RowModel):
     """A change as a log has it."""
 
+    bank: str | None
     id: int | None
     owner: str | None
     city: str | None
@@ -73,13 +76,14 @@ class Change(RowModel):
 
 
 module = import_module("framework.tables.history.latest")
-ACCOUNTS = Table("silver.accounts", Account, keys="id", partition_by="shard")
-HOMES = Table("silver.homes", Home, keys="id")
+ACCOUNTS = Table("silver.accounts", Account, keys=("bank", "id"), partition_by="shard")
+HOMES = Table("silver.homes", Home, keys=("bank", "id"))
 IS: Any = {"delete_when": "op = 'd'", "ignore_when": "op = 'm'", "truncate_when": "op = 't'"}
 LATEST = apply_changes(sequence_by="lsn", keep="latest", **IS)
 VERSIONS = apply_changes(sequence_by="changed_on", track=["city"], **IS)
 T = datetime(2024, 1, 20, 12, tzinfo=UTC)
-Said = tuple[int | None, str | None, int | None, str]
+Key = int | tuple[str, int] | None
+Said = tuple[Key, str | None, int | None, str]
 
 
 def batch(number: int, app: str = "accounts/load") -> Transaction:
@@ -91,9 +95,12 @@ def day(number: int) -> date:
 
 
 def changes(rows: Callable[..., Any], *said: Said, **more: Any) -> DataFrame:
-    """Rows of (id, city, lsn, op)."""
-    made = [dict(zip(("id", "city", "lsn", "op"), values, strict=True)) for values in said]
-    frame: DataFrame = rows(Change, *made, **({"owner": "ann"} | more))
+    """Rows of (id, city, lsn, op); of a bank other than a it is ((bank, id), city, …)."""
+    made: list[dict[str, Any]] = [dict(zip(("id", "city", "lsn", "op"), values, strict=True)) for values in said]
+    for row in made:
+        if isinstance(row["id"], tuple):
+            row["bank"], row["id"] = row["id"]
+    frame: DataFrame = rows(Change, *made, **({"bank": "a", "owner": "ann"} | more))
     return frame
 
 
@@ -102,22 +109,22 @@ def dated(changes: DataFrame) -> DataFrame:
     return changes.withColumn("changed_on", F.expr("date_add(DATE'2023-12-31', int(lsn))")).drop("lsn", "tags")
 
 
-def state(lake: Lake, table: Table = ACCOUNTS) -> list[tuple[Any, ...]]:
-    return rows_of(lake, table, "id, city, lsn, deleted_at")
+def state(lake: Lake, wanted: str = "id, city, lsn, deleted_at") -> list[tuple[Any, ...]]:
+    return rows_of(lake, ACCOUNTS, wanted)
 
 
-def homes(lake: Lake, table: Table = HOMES) -> list[tuple[Any, ...]]:
+def homes(lake: Lake) -> list[tuple[Any, ...]]:
     """The versions with their days of January, 0 for ever; traces are left out."""
-    found = rows_of(lake, table, "id, city, valid_from, valid_to")
-    return [(*r[:2], r[2].day, 0 if r[3].year == 9999 else r[3].day) for r in found if r[2] < r[3]]
+    found = rows_of(lake, HOMES, "bank, id, city, valid_from, valid_to")
+    return [(*r[:3], r[3].day, 0 if r[4].year == 9999 else r[4].day) for r in found if r[3] < r[4]]
 
 
 # -- any order, any split ---------------------------------------------------------------------------------------------
 
 
-def naive_days(said: Iterable[Said]) -> dict[tuple[int, int], str | None]:
+def naive_days(said: Iterable[Said]) -> dict[tuple[Any, int], str | None]:
     """Where each key is on each day: a truncation empties all that began before its day."""
-    now: dict[int, str | None] = {}
+    now: dict[Key, str | None] = {}
     days = {}
     for today in range(1, 15):
         if any(op == "t" and at == today for _, _, at, op in said):
@@ -134,18 +141,20 @@ def naive_days(said: Iterable[Said]) -> dict[tuple[int, int], str | None]:
 @pytest.mark.properties
 def test_any_order_and_any_split_of_a_feed_end_in_the_same_state(lake: Lake, rows: Callable[..., Any]) -> None:
     random = Random(1)
-    feed: list[Said] = [
+    events = [
         (key, None if those is None else those[0], at, "d" if those is None else random.choice("cur"))
-        for key, events in enumerate(drawn(EVENTS))
-        for at, those in events.items()
+        for key, drawn_events in enumerate(drawn(EVENTS))
+        for at, those in drawn_events.items()
     ]
+    # The same feed in three banks: all at once, split, and mixed and split with every change twice. An account has
+    # another id in each, so that every bank and every id is of several.
+    at_once, split, mixed = ([(("abc"[bank], key + bank), *rest) for key, *rest in events] for bank in range(3))
+    feed: list[Said] = [*at_once, *split, *mixed]  # type: ignore[list-item]
+    mixed = random.sample(mixed * 2, 2 * len(mixed))
     cuts: list[Said] = [(None, None, 6, "t"), (None, None, 3, "t")]
-    # The same feed for three sets of keys: all at once, split, and mixed and split with every change twice.
-    mixed = random.sample(feed * 2, 2 * len(feed))
-    parts: list[list[Said]] = [[cuts[0]], [*feed, *cuts], [cuts[1]]]
+    parts: list[list[Any]] = [[cuts[0]], [*at_once, *cuts], [cuts[1]]]
     for number, part in enumerate(parts):
-        part += [(key + 100, *said) for key, *said in feed[number::3] if key is not None]  # type: ignore[misc]
-        part += [(key + 200, *said) for key, *said in mixed[number::3] if key is not None]  # type: ignore[misc]
+        part += split[number::3] + mixed[number::3]
     for number, part in enumerate(parts, 1):
         frame = changes(rows, *part)
         done = load(lake, ACCOUNTS, LATEST, frame, batch(number)).counts
@@ -154,21 +163,18 @@ def test_any_order_and_any_split_of_a_feed_end_in_the_same_state(lake: Lake, row
         assert done.read == done.updated + done.unchanged + done.deduplicated == len(part)
 
     days = naive_days([*feed, *cuts])
-    newest = {key: (key, city, at, op) for key, city, at, op in sorted(feed, key=lambda one: one[2] or 0)}
+    newest: dict[Any, Said] = {change[0]: change for change in sorted(feed, key=lambda change: change[2] or 0)}
     latest = [
-        (key or 0, None if op == "d" else city, at, at if op == "d" else None)
-        for key, city, at, op in newest.values()
+        (*key, None if op == "d" else city, at, at if op == "d" else None)
+        for key, (_, city, at, op) in newest.items()
         if (at or 0) >= 6
     ]
-    sets = (0, 100, 200)
-    assert state(lake) == sorted([(key + more, *rest) for key, *rest in latest for more in sets], key=str)
-    there = {row["id"]: row["city"] for row in as_of(lake, ACCOUNTS).collect()}
-    assert there == {key + more: city for (key, today), city in days.items() if today == 14 for more in sets}
+    assert state(lake, "bank, id, city, lsn, deleted_at") == sorted(latest, key=str)
+    there = {(row["bank"], row["id"]): row["city"] for row in as_of(lake, ACCOUNTS).collect()}
+    assert there == {key: city for (key, today), city in days.items() if today == 14}
     shown = homes(lake)
-    assert {(key, d): city for key, city, start, end in shown for d in range(start, end or 15)} == {
-        (key + more, d): city for (key, d), city in days.items() for more in sets
-    }
-    one, two, three = ([(row[0] - more, *row[1:]) for row in shown if row[0] // 100 == more // 100] for more in sets)
+    assert {((bank, id), d): city for bank, id, city, start, end in shown for d in range(start, end or 15)} == days
+    one, two, three = ([(id - n, *rest) for of, id, *rest in shown if of == bank] for n, bank in enumerate("abc"))
     assert sorted(one, key=str) == sorted(two, key=str) == sorted(three, key=str)
 
 
@@ -223,7 +229,7 @@ def test_a_delete_that_comes_before_its_older_update_wins_and_no_question_sees_i
     with pytest.raises(NoHistoryError, match="keeps no valid time"):
         as_of(lake, ACCOUNTS, valid=day(1))
     with pytest.raises(NoHistoryError, match="keeps no valid time"):
-        history_of(lake, ACCOUNTS, 1)
+        history_of(lake, ACCOUNTS, {"bank": "a", "id": 1})
     # It comes back with a newer change, and a change of nothing but the sequence is one.
     same = changes(rows, (2, "bari", 40, "u"), tags={"b": 2, "a": 1})
     load(lake, ACCOUNTS, LATEST, changes(rows, (1, "kiel", 32, "c")).unionByName(same), batch(4))
