@@ -1,8 +1,8 @@
-"""What must hold of any batch of changes to one key of a bitemporal table: P1, P2, P5 to P11 and P14, of the planning.
+"""What must hold of any batch of changes to one key of a bitemporal table: P1, P2, P4 to P11 and P14, of the planning.
 
 The model that they are held to, `tests.naive`, is a dict of days for each commit. P9 holds within a batch: of two
-batches the later counts. P2 of the system time, P3 and P4 are of what a MERGE does to the rows that are there, P12 and
-P16 of whole tables: tests/tables/test_bitemporal.py, with some of the others once more. P13 is of joins:
+batches the later counts. P2 of the system time, P3 and the rest of P4 are of what a MERGE does to the rows that are
+there, P12 and P16 of whole tables: tests/tables/test_bitemporal.py, with some of the others once more. P13 is of joins:
 tests/tables/test_ask.py. P15 is of processes that are killed: tests/crash.
 """
 
@@ -91,6 +91,22 @@ def test_p1_no_two_rows_say_something_of_one_day_at_one_time(history: list[list[
 @given(histories(), st.booleans())
 def test_p2_every_valid_period_begins_before_it_ends(history: list[list[Said]], coalesce: bool) -> None:
     assert all(row.valid_from < row.valid_to for row in table(history, coalesce=coalesce))
+
+
+@many
+@given(histories(), st.booleans())
+def test_p4_what_is_closed_is_a_row_that_was_believed_and_each_is_closed_once(
+    history: list[list[Said]], coalesce: bool
+) -> None:
+    *earlier, batch = history
+    believed = [row for row in table(earlier, coalesce=coalesce) if row.system_to is None]
+    closed = planned(believed, batch, coalesce, KINDS[0]).closed
+    rows = [fact.origin for fact in closed]
+    assert {*rows} <= {*believed}
+    assert len({*rows}) == len(rows)
+    assert [(fact.start, fact.end, fact.values) for fact in closed] == [
+        (row.valid_from, row.valid_to, row.values) for row in rows
+    ]
 
 
 @many
