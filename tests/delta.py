@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from arro3.core import Table as Arrow
 from deltalake import DeltaTable, QueryBuilder, Schema, write_deltalake
 
 from framework.tables import Lake, Table
@@ -38,6 +39,26 @@ def rows_of(lake: Lake, table: Table, wanted: str = "*", *, version: int | None 
     found = there.execute(f"SELECT {wanted} FROM t").read_all()
     values = [[column[row].as_py() for row in range(found.num_rows)] for column in found.columns]
     return sorted(zip(*values, strict=True), key=str)
+
+
+def rows_by_duckdb(lake: Lake, table: Table, wanted: str = "*", *, version: int | None = None) -> list[tuple[Any, ...]]:
+    """Return the same by another engine: duckdb, on the Arrow table that deltalake reads."""
+    there = QueryBuilder().register("t", DeltaTable(lake.path(table.name), version=version))
+    with duckdb.connect() as connection:
+        connection.register("t", there.execute("SELECT * FROM t").read_all())
+        # As Arrow again, since duckdb makes Python's times only with a library that nothing else asks for.
+        found = Arrow.from_arrow(connection.sql(f"SELECT {wanted} FROM t"))
+    values = [[column[row].as_py() for row in range(found.num_rows)] for column in found.columns]
+    return sorted(zip(*values, strict=True), key=str)
+
+
+def compacted_and_vacuumed(lake: Lake, table: Table, *, by: str = "") -> None:
+    """Compact the table, or Z-order it by a column, and vacuum all that it has no use for."""
+    there = f"delta.`{lake.path(table.name)}`"
+    lake.spark.sql(f"OPTIMIZE {there}{f' ZORDER BY ({by})' if by else ''}")
+    lake.spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    lake.spark.sql(f"VACUUM {there} RETAIN 0 HOURS")
+    lake.spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
 
 
 def rows_in_files(lake: Lake, table: Table) -> list[tuple[Any, ...]]:

@@ -147,6 +147,11 @@ def test_a_table_that_is_about_more_than_the_person_is_named(lake: Lake, arrived
     assert plan_erasure(lake, [job, both], NOW.name, {"id": "17"}).others == (ORDERS.name,)
 
 
+def _recorded(lake: Lake) -> list[dict[str, int]]:
+    """What the records of the erasures say was removed, by table."""
+    return [json.loads(each.read_text())["rows"] for each in Path(lake.root, "_lakegate", "erasures").glob("*.json")]
+
+
 def _names(lake: Lake) -> list[list[tuple[Any, ...]]]:
     return [rows_of(lake, each, "DISTINCT name") for each in TABLES]
 
@@ -169,6 +174,7 @@ def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
 
     done = _erase(lake, here, "017")
     assert {name: each.rows for name, each in done.items()} == expected
+    assert _recorded(lake) == [expected]
     week, month = done[NOW.name].files_from, done[NOW.name].log_from
     now = datetime.now(UTC)
     assert week
@@ -295,7 +301,8 @@ def test_whoever_is_killed_erases_again_and_a_version_with_the_person_is_not_gon
     assert _erase(lake, here, "17")[NOW.name].rows == 1
     assert _names(lake) == [[("Max",)]] * 3
     assert len(list(Path(lake.root, "_lakegate", "erased").glob("*.json"))) == 1
-    assert len(list(Path(lake.root, "_lakegate", "erasures").glob("*.json"))) == 1
+    (recorded,) = _recorded(lake)
+    assert [recorded[each.name] for each in TABLES] == [0, 1, 1]  # of the first table they were removed before the kill
     told = "".join(each.read_text() for each in Path(lake.root, "_lakegate").glob("eras*/*.json"))
     assert "Erika" not in told
     # All that was removed, also before it was killed.

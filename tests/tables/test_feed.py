@@ -35,7 +35,7 @@ from framework.tables import (
     load,
 )
 from framework.tables.commit import Transaction, same_rows
-from tests.delta import actions, rows_of, version_of
+from tests.delta import actions, compacted_and_vacuumed, rows_by_duckdb, version_of
 from tests.properties.histories import EVENTS, drawn
 
 
@@ -110,12 +110,12 @@ def dated(changes: DataFrame) -> DataFrame:
 
 
 def state(lake: Lake, wanted: str = "id, city, lsn, deleted_at") -> list[tuple[Any, ...]]:
-    return rows_of(lake, ACCOUNTS, wanted)
+    return rows_by_duckdb(lake, ACCOUNTS, wanted)
 
 
 def homes(lake: Lake) -> list[tuple[Any, ...]]:
     """The versions with their days of January, 0 for ever; traces are left out."""
-    found = rows_of(lake, HOMES, "bank, id, city, valid_from, valid_to")
+    found = rows_by_duckdb(lake, HOMES, "bank, id, city, valid_from, valid_to")
     return [(*r[:3], r[3].day, 0 if r[4].year == 9999 else r[4].day) for r in found if r[3] < r[4]]
 
 
@@ -169,6 +169,10 @@ def test_any_order_and_any_split_of_a_feed_end_in_the_same_state(lake: Lake, row
         for key, (_, city, at, op) in newest.items()
         if (at or 0) >= 6
     ]
+    was = [state(lake), homes(lake)]
+    for table in (ACCOUNTS, HOMES):
+        compacted_and_vacuumed(lake, table)
+    assert [state(lake), homes(lake)] == was
     assert state(lake, "bank, id, city, lsn, deleted_at") == sorted(latest, key=str)
     there = {(row["bank"], row["id"]): row["city"] for row in as_of(lake, ACCOUNTS).collect()}
     assert there == {key: city for (key, today), city in days.items() if today == 14}

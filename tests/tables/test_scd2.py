@@ -41,7 +41,7 @@ from framework.tables import (
 from framework.tables.commit import Transaction
 from framework.tables.difference import Asked
 from framework.tables.migrate import migrate
-from tests.delta import actions, rows_of, version_of
+from tests.delta import actions, compacted_and_vacuumed, rows_by_duckdb, rows_of, version_of
 
 
 class Customer(RowModel):
@@ -113,7 +113,7 @@ def updates(rows: Callable[..., Any], *said: tuple[Any, ...]) -> DataFrame:
 
 def history(lake: Lake, table: Table = CUSTOMERS, wanted: str = "id, city") -> list[tuple[Any, ...]]:
     """The versions with their days of January, 0 for ever; traces are left out."""
-    found = rows_of(lake, table, f"{wanted}, valid_from, valid_to")
+    found = rows_by_duckdb(lake, table, f"{wanted}, valid_from, valid_to")
     days = [(*row[:-2], row[-2].day, 0 if row[-1].year == 9999 else row[-1].day) for row in found]
     return sorted((row for row in days if row[-2] != row[-1]), key=str)
 
@@ -169,6 +169,10 @@ def test_any_order_and_any_split_end_in_the_same_versions_which_say_what_was_sai
     again = load(lake, split, WRITE, updates(rows, *mixed), batch(4))
     assert again.counts == Counts(read=len(said), unchanged=len(said))
     assert actions(lake, split, "add") == actions(lake, split, "remove") == []
+
+    there = rows_of(lake, split)
+    compacted_and_vacuumed(lake, split)
+    assert (rows_of(lake, split), history(lake, split, "shop, id, city")) == (there, both[1])
 
 
 def test_a_key_that_looks_like_a_variable_of_spark_has_one_history(lake: Lake, rows: Callable[..., Any]) -> None:
@@ -304,6 +308,8 @@ def test_the_cases_that_others_test(lake: Lake, rows: Callable[..., Any]) -> Non
     # A full snapshot: what is not in it is gone now; nothing is kept of what it says again.
     snapshot = scd2(valid_by="updated_at", track=["city"], absent="delete", in_order=True)
     load(lake, CUSTOMERS, snapshot, updates(rows, (2, "lund", 19), (6, "jena", 19)).drop("op"), batch(4))
+    of_two = [row for row in rows_of(lake, CUSTOMERS, "id, city, valid_from, valid_to") if row[0] == 2]
+    assert of_two == [(2, "lund", day(5), date(9999, 12, 31)), (2, None, day(1), day(5))]  # no trace of the 19th
     assert [row for row in history(lake) if row[-1] == 0] == [(2, "lund", 5, 0), (6, "jena", 19, 0)]
     assert (5, "wien", 7, 20) in history(lake)
     with pytest.raises(ContradictionError, match=r"the same updated_at say .* id=7: 2024-01-05"):
