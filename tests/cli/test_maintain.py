@@ -1,5 +1,6 @@
 """`lakegate maintain`, `diff` and `restore`, and what `lakegate table` tells of a table."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ def _done(shop: Path, *arguments: str) -> str:
     return " ".join(said.out.replace("│", " ").replace("┃", " ").split())
 
 
+def _bytes(shop: Path) -> int:
+    """The size of the table's files, by deltalake."""
+    files = DeltaTable(str(shop / "lake" / "silver" / "orders")).file_uris()
+    return sum(Path(file).stat().st_size for file in files)
+
+
 def _version(shop: Path) -> int:
     return DeltaTable(str(shop / "lake" / "silver" / "orders")).version()
 
@@ -53,6 +60,9 @@ def test_a_table_is_looked_at_compared_maintained_and_restored(shop: Path) -> No
     compared = _done(shop, "diff", "silver.orders", "--from", "1")
     assert "- 1 paid" in compared
     assert "1 row gone, 0 rows new" in compared
+    back = _done(shop, "diff", "silver.orders", "--from", "2", "--to", "1")
+    for words in ("silver.orders, version 2 to 1", "+ 1 paid", "0 rows gone, 1 row new"):
+        assert words in back
     assert "1 more that differ are not shown" in _done(shop, "diff", "silver.orders", "--from", "1", "--limit", "0")
 
     sets = "sets delta.deletedFileRetentionDuration = interval 20 days"
@@ -60,6 +70,10 @@ def test_a_table_is_looked_at_compared_maintained_and_restored(shop: Path) -> No
     assert _version(shop) == 2
     assert sets in (everything := _done(shop, "maintain", "--all"))
     assert "_lakegate.runs_orders" in everything
+    size = f"1 file, {_bytes(shop) / 1000:.1f} KB, versions 0 to"
+    assert re.search(rf"silver\.orders {re.escape(size)} 2 {sets}.* {re.escape(size)} 3 ", everything)
+    properties = _done(shop, "table", "silver.orders").split("Properties")[1].split("History")[0]
+    assert "delta.deletedFileRetentionDuration interval 20 days" in properties
     assert _version(shop) == 3
     unknown = _said(shop, "maintain", "silver.order")
     assert (unknown.code, isinstance(unknown.error, UnknownTableError)) == (2, True)

@@ -24,13 +24,14 @@ from framework.errors import (
     StageFailedError,
 )
 from framework.pipeline import Job, extract, load
+from framework.pipeline.backfill import backfill, begin_backfill
 from framework.pipeline.erase import SCRUBBED, Erased, erase_person, plan_erasure
 from framework.pipeline.restore import plan_restore
 from framework.pipeline.rollback import plan_rollback
 from framework.pipeline.run import run
 from framework.pipeline.work import at_work
 from framework.sources import files, incremental, table
-from framework.tables import Frame, Lake, RowModel, Table, append, bitemporal, upsert
+from framework.tables import Frame, Lake, RowModel, Table, append, apply_changes, bitemporal, scd2, upsert
 from framework.tables.erase import Where, erase, gone_from
 from framework.tables.person import Person
 from framework.testing import NOON
@@ -52,6 +53,17 @@ class Known(RowModel):
     system_to: datetime
 
 
+class Version(RowModel):
+    id: int
+    name: str
+    valid_from: date
+    valid_to: date
+
+
+class Newest(Customer):
+    gone_at: date | None
+
+
 class Order(RowModel):
     customer: int
     id: int
@@ -63,6 +75,8 @@ RAW = Table("bronze.customers", Customer, subject="id", properties=VECTORS)
 NOW = Table("silver.customers", Customer, keys="id", subject="id", properties=FEED)
 KNOWN = Table("silver.known", Known, keys="id", subject="id")
 ORDERS = Table("silver.orders", Order, keys="id")
+VERSIONS, APPLIED = (Table(f"silver.{name}", Version, keys="id", subject="id") for name in ("versions", "applied"))
+NEWEST = Table("silver.newest", Newest, keys="id", subject="id")
 TABLES, ASIDE = (RAW, NOW, KNOWN), Table("_lakegate.malformed_customers")
 raw = extract(raw=incremental(files("customers", Customer, format="csv")))
 
@@ -96,6 +110,18 @@ def broken(customers: Frame[Customer]) -> Frame[Order]:
 
 
 small = Job("small", stages=[raw, load(raw, into=NOW, write=upsert())])
+dated = extract(raw=incremental(files("customers", Customer, format="csv"), dated="{yyyy}-{MM}-{dd}"))
+daily = Job("daily", stages=[dated, load(dated, into=NOW, write=upsert())])
+feeds: dict[str, Any] = {"sequence_by": "since", "delete_when": "name = 'gone'"}
+remembering = Job(
+    "remembering",
+    stages=[
+        raw,
+        load(raw, into=VERSIONS, write=scd2(valid_by="since")),
+        load(raw, into=APPLIED, write=apply_changes(**feeds)),
+        load(raw, into=NEWEST, write=apply_changes(keep="latest", deleted="gone_at", **feeds)),
+    ],
+)
 reading = Job("reading", stages=[extract(customers=table(NOW)), broken, load(broken, into=ORDERS, write=upsert())])
 
 
@@ -208,6 +234,63 @@ def test_a_person_leaves_all_tables_stays_away_and_is_gone_from_every_file(
         [(rows, hers)] = found.fetchall()
         assert rows > 0
         assert hers == 0, each.name
+
+
+def test_a_person_leaves_histories_and_feeds_with_traces_and_tombstones_and_does_not_come_back(
+    lake: Lake, here: Settings
+) -> None:
+    def arrive(name: str, *lines: str) -> None:
+        landed = Path(here.landing.root, "customers", f"{name}.csv")
+        landed.write_text("\n".join(["id,name,since", *lines, ""]))
+        run(remembering, lake, here, {}, clock=lambda: NOON)
+
+    hers = [f"17,{name},2024-{day}" for name, day in (("Erika", "01-01"), ("Erika", "01-05"), ("gone", "03-01"))]
+    arrive("1", *hers, "18,Max,2024-01-01", "18,Max,2024-03-01")
+    kept = (VERSIONS, APPLIED, NEWEST)
+    before = [rows_of(lake, each, "count(*) FILTER (WHERE id = 17)") for each in kept]
+    assert before == [[(3,)], [(2,)], [(1,)]]  # the delete is a version to scd2, and to the feeds the end of one
+    planned = plan_erasure(lake, [remembering], VERSIONS.name, {"id": "17"})
+    done = erase_person(lake, here, [remembering], planned, clock=lambda: NOON)
+    assert {each.where.table: each.rows for each in done} == {
+        VERSIONS.name: 3, APPLIED.name: 2, NEWEST.name: 1, "_lakegate.runs_remembering": 0,
+    }  # fmt: skip
+    for each in kept:
+        assert rows_of(lake, each, "DISTINCT id") == [(18,)]
+
+    # Late, and with a trace of his that says where it ends; hers are in no place.
+    arrive("2", *hers, "17,Erikas,2024-02-01", "18,Maxi,2024-02-01")
+    of_max = [
+        (18, "Max", date(2024, 1, 1), date(2024, 2, 1)),
+        (18, "Max", date(2024, 3, 1), date(9999, 12, 31)),
+        (18, "Maxi", date(2024, 2, 1), date(2024, 3, 1)),
+    ]
+    for each in (VERSIONS, APPLIED):
+        assert rows_of(lake, each, "id, name, valid_from, valid_to") == of_max
+    assert rows_of(lake, NEWEST, "id, name, since, gone_at") == [(18, "Max", date(2024, 3, 1), None)]
+
+
+def test_neither_a_plan_anew_nor_a_backfill_brings_a_person_back(
+    lake: Lake, here: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed = Path(here.landing.root, "customers", "2024-01-01.csv")
+    landed.write_text("id,name,since\n17,Erika,2024-01-01\n18,Max,2024-01-01\n")
+
+    def killed(point: str) -> None:
+        if point == f"before commit daily/{NOW.name}":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fault, "reached", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(daily, lake, here, {}, clock=lambda: NOON)
+    monkeypatch.setattr(fault, "reached", None)
+    erase_person(lake, here, [daily], plan_erasure(lake, [daily], NOW.name, {"id": "17"}), clock=lambda: NOON)
+    run(daily, lake, here, {}, replan=True, clock=lambda: NOON)
+    assert rows_of(lake, NOW, "id, name, since") == [(18, "Max", date(2024, 1, 1))]
+    landed.write_text("id,name,since\n17,Erika,2024-01-01\n18,Maxi,2024-01-01\n")
+    with at_work(daily, lake, here, None, clock=lambda: NOON) as work:
+        days = (datetime(2024, 1, number, tzinfo=UTC) for number in (1, 2))
+        backfill(work, begin_backfill(work, *days, by="day", only_loads=()))
+    assert rows_of(lake, NOW, "id, name, since") == [(18, "Maxi", date(2024, 1, 1))]
 
 
 def test_a_frame_that_does_not_say_whom_its_rows_are_about_is_refused(lake: Lake, here: Settings) -> None:
