@@ -187,7 +187,9 @@ def test_of_the_changes_of_one_time_the_last_by_another_column_counts(lake: Lake
         days = {"1": 5, "2": 6, "3": 7}
         frame = changes(rows, *said).withColumn("day", F.substring(F.col("lsn").cast("string"), 1, 1))
         on = F.create_map(*(F.lit(each) for pair in days.items() for each in pair))[F.coalesce("day", F.lit("3"))]
-        return frame.select("id", "owner", "city", "lsn", "op", F.date_add(F.lit(day(0)), on).alias("changed_on"))
+        return frame.select(
+            "bank", "id", "owner", "city", "lsn", "op", F.date_add(F.lit(day(0)), on).alias("changed_on")
+        )
 
     by_place = apply_changes(sequence_by=("changed_on", "lsn"), delete_when="op = 'd'")
     said: list[Said] = [
@@ -201,7 +203,7 @@ def test_of_the_changes_of_one_time_the_last_by_another_column_counts(lake: Lake
         (3, "nice", 31, "u"),
     ]
     left = load(lake, HOMES, by_place, placed(*said), batch(1))
-    assert homes(lake) == [(1, "lima", 6, 0), (1, "rome", 5, 6), (3, "nice", 7, 0)]
+    assert homes(lake) == [("a", 1, "lima", 6, 0), ("a", 1, "rome", 5, 6), ("a", 3, "nice", 7, 0)]
     assert (left.counts.read, left.counts.deduplicated) == (8, 4)
     again = load(lake, HOMES, by_place, placed(*reversed(said)), batch(2))
     assert (again.counts.updated, again.counts.unchanged, again.counts.deduplicated) == (0, 4, 4)
@@ -285,10 +287,15 @@ def test_a_history_that_was_not_told_of_a_truncation_to_the_end_has_none(
         load(lake, HOMES, VERSIONS, dated(changes(rows, (None, None, 9, "t"))), batch(2))
     monkeypatch.undo()
     load(lake, HOMES, VERSIONS, dated(changes(rows, (1, "rome", 4, "u"))), batch(2))
-    assert homes(lake) == [(1, "oslo", 1, 4), (1, "rome", 4, 0)]
+    assert homes(lake) == [("a", 1, "oslo", 1, 4), ("a", 1, "rome", 4, 0)]
     load(lake, HOMES, VERSIONS, dated(changes(rows, (None, None, 9, "t"))), batch(3))
     load(lake, HOMES, VERSIONS, dated(changes(rows, (1, "nice", 7, "u"), (2, "bari", 12, "c"))), batch(4))
-    assert homes(lake) == [(1, "nice", 7, 9), (1, "oslo", 1, 4), (1, "rome", 4, 7), (2, "bari", 12, 0)]
+    assert homes(lake) == [
+        ("a", 1, "nice", 7, 9),
+        ("a", 1, "oslo", 1, 4),
+        ("a", 1, "rome", 4, 7),
+        ("a", 2, "bari", 12, 0),
+    ]
 
 
 def test_a_batch_that_breaks_a_rule_is_refused_and_the_table_is_as_it_was(lake: Lake, rows: Callable[..., Any]) -> None:
