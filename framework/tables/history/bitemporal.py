@@ -136,8 +136,9 @@ def bitemporal(
 
     Each row puts its values into its period, or what the column `operation` says: `put`, `update` (only where something
     is believed; gaps stay gaps) or `delete`. An update sets the columns that the array `sets` names, or all if that is
-    NULL. Of rows of one key and batch that say different things of one time the one with the greatest `sequence_by`
-    wins; of one sequence they are refused (ContradictionError). A batch that arrives later counts as later, whatever
+    NULL. The rows of one key and batch are applied in the order of `sequence_by`, as if each were told after the other:
+    what a delete has taken, a later update does not find. Of one sequence, those that say different things of one time
+    are refused (ContradictionError). A batch that arrives later counts as later, whatever
     its sequences. What is believed already is not written again. With `coalesce` a new row becomes one with neighbours
     of equal values.
     """
