@@ -138,9 +138,8 @@ def bitemporal(
     is believed; gaps stay gaps) or `delete`. An update sets the columns that the array `sets` names, or all if that is
     NULL. The rows of one key and batch are applied in the order of `sequence_by`, as if each were told after the other:
     what a delete has taken, a later update does not find. Of one sequence, those that say different things of one time
-    are refused (ContradictionError). A batch that arrives later counts as later, whatever
-    its sequences. What is believed already is not written again. With `coalesce` a new row becomes one with neighbours
-    of equal values.
+    are refused (ContradictionError). A batch that arrives later counts as later, whatever its sequences. What is
+    believed already is not written again. With `coalesce` a new row becomes one with neighbours of equal values.
     """
     periods = pair("bitemporal()", "valid", valid), pair("bitemporal()", "system", system)
     return Bitemporal(*periods, operation, sets, sequence_by, coalesce)
