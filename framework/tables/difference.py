@@ -297,21 +297,21 @@ class _Comparison:
     def checks(self, now: Layout) -> None:
         """Compare the constraints that Lakegate has put; those of others are theirs.
 
-        Delta wants the checks of a column gone while that is altered.
+        Delta wants the checks of a column gone while that is altered. Whoever is stopped meanwhile finds that they lack.
         """
         ours = {name for name in now.checks if name.startswith(OURS)}
         meanwhile = {name for name in ours if any(_names(now.checks[name], column) for column in self.touched)}
-        for name in sorted(ours - self.declared.checks.keys() | meanwhile):
-            found = f"it has the check {now.checks[name]}"
-            does = f"take away the check {now.checks[name]}" + (" meanwhile" if name in self.declared.checks else "")
+        for name in sorted(ours - self.declared.checks.keys()):
+            found, does = f"it has the check {now.checks[name]}", f"take away the check {now.checks[name]}"
             self.alter("migrate", "uncheck", found, does, f"DROP CONSTRAINT {named((name,))}")
-        for name in self.declared.checks:
+        for name in sorted(meanwhile & self.declared.checks.keys()):
+            does = f"take away the check {now.checks[name]} meanwhile"
+            self.alter("widen", "uncheck", "", does, f"DROP CONSTRAINT {named((name,))}")
+        for name, condition in self.declared.checks.items():
             if name not in ours or name in meanwhile:
-                condition = self.declared.checks[name]
+                found = "" if name in ours else f"it lacks the check {condition}"
                 clause = f"ADD CONSTRAINT {named((name,))} CHECK ({condition})"
-                self.alter(
-                    "migrate", "check", f"it lacks the check {condition}", f"check {condition}", clause, condition
-                )
+                self.alter("add", "check", found, f"check {condition}", clause, condition)
 
     def _stands_alone(self, column: str, said: str) -> bool:
         """Say whether nothing of the table is computed of a column but what is taken away; else refuse."""

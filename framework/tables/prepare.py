@@ -10,7 +10,7 @@ from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
 from framework import fault
 from framework.errors import ForeignFilesError, FrameMismatchError, TableMismatchError
-from framework.tables.alter import CONSTRAINT, alter, delta_version, found_layout, schema_of
+from framework.tables.alter import CONSTRAINT, alter, broken, delta_version, found_layout, schema_of
 from framework.tables.difference import Asked, Difference, difference
 from framework.tables.lake import Lake, is_made
 from framework.tables.layout import declared_checks, declared_layout
@@ -73,8 +73,9 @@ def prepared(lake: Lake, table: Table, rows: DataFrame, notes: Mapping[str, Any]
     """Make the table ready for these rows, and return them without the added columns that it does not keep.
 
     It is created if it is not there, registered, and altered as far as its declaration allows, in commits that
-    carry the `notes`. Raises TableMismatchError or FrameMismatchError where it would have to be altered further, and
-    ForeignFilesError where its folder is somebody else's.
+    carry the `notes`. Raises TableMismatchError or FrameMismatchError where it would have to be altered further,
+    TableMismatchError where rows break a check that it is to have, and ForeignFilesError where its folder is somebody
+    else's.
     """
     frame, snapshot = rows.schema, lake.snapshot(table.name)
     if not is_made(snapshot):
@@ -83,6 +84,8 @@ def prepared(lake: Lake, table: Table, rows: DataFrame, notes: Mapping[str, Any]
         snapshot = lake.snapshot(table.name)
     differs = _differs(lake, table, snapshot, frame)
     if differs.changes:
+        if said := broken(lake, table.name, differs.changes, {}):
+            raise TableMismatchError(table.name, lake.path(table.name), said)
         try:
             alter(lake, table.name, differs.changes, notes or {})
         except Exception:

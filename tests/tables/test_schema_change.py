@@ -312,3 +312,60 @@ def test_a_table_enforces_its_checks_and_not_null_and_is_clustered_as_declared(
     )
     loads(lake, rides, append(), rows(Ride, {"id": 3, "km": 1.0}), 2)
     assert version_of(lake, rides) == 2
+
+
+def test_a_load_adds_checks_that_the_rows_keep_and_is_refused_where_some_break_them(
+    lake: Lake, rows: Callable[..., Any]
+) -> None:
+    given(lake, Table("silver.rides", Ride, "id"), "(1, CAST(NULL AS DOUBLE)), (2, 3.0)")
+    rides = Table("silver.rides", Ride, "id", checks=True, on_schema_change="add_columns")
+    with pytest.raises(TableMismatchError, match=r'lacks the check .*on_schema_change="add_columns"'):
+        loads(lake, replace(rides, on_schema_change="refuse"), append(), rows(Ride, {"id": 3}))
+    loads(lake, rides, append(), rows(Ride, {"id": 3, "km": 1.0}))
+    with pytest.raises(ConstraintBrokenError):
+        loads(lake, rides, append(), rows(Ride, {"id": 4, "km": -1.0}), 2)
+    checked, altered = DeltaTable(lake.path(rides.name)).metadata().configuration, version_of(lake, rides)
+    assert sum(name.startswith("delta.constraints.") for name in checked) == 2
+    stricter = replace(rides, model=FarRide)
+    with pytest.raises(TableMismatchError, match="it has the check"):  # what is declared no more is for migrate
+        loads(lake, stricter, append(), rows(FarRide, {"id": 4, "km": 9.0}), 2)
+    assert version_of(lake, rides) == altered
+    given(lake, Table("silver.far", Ride, "id"), "(1, 3.0)")
+    with pytest.raises(TableMismatchError, match=r"1 rows break .*`km` > 5.*Mend them first"):
+        loads(lake, replace(stricter, name="silver.far"), append(), rows(FarRide, {"id": 2, "km": 9.0}))
+    assert version_of(lake, Table("silver.far")) == 1
+
+
+class FarRide(RowModel):
+    """One long ride."""
+
+    id: int = Field(ge=1)
+    km: float | None = Field(gt=5)
+
+
+@pytest.mark.skipif(not MAIN, reason="Delta 3.3 does not widen an int to a bigint")
+@pytest.mark.parametrize("stopped_after", [None, 1, 2, 3])
+def test_a_column_with_a_check_is_widened_and_checked_again_also_by_who_finds_it_half_done(
+    lake: Lake, rows: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, stopped_after: int | None
+) -> None:
+    rides = Table("silver.rides", Ride, "id", checks=True, on_schema_change="widen")
+    where = f"delta.`{lake.path(rides.name)}`"
+    lake.spark.sql(f"CREATE TABLE {where} (id INT NOT NULL, km DOUBLE) USING delta COMMENT 'One ride.'")
+    lake.spark.sql(f"INSERT INTO {where} VALUES (1, 2.0)")
+    for name, condition in prepare.declared_checks(rides).items():
+        lake.spark.sql(f"ALTER TABLE {where} ADD CONSTRAINT {name} CHECK ({condition})")
+    big = rows(Ride, {"id": 2**40, "km": 3.0})
+    if stopped_after:
+        with monkeypatch.context() as stopping:
+            stopping.setattr(prepare, "alter", partial(_stopped, prepare.alter, stopped_after))
+            with pytest.raises(InterruptedError):
+                loads(lake, rides, append(), big)
+    loads(lake, rides, append(), big)
+    assert rows_in_files(lake, rides) == [(1, 2.0), (2**40, 3.0)]
+    with pytest.raises(ConstraintBrokenError):
+        loads(lake, rides, append(), rows(Ride, {"id": 0, "km": 1.0}), 2)
+
+
+def _stopped(alter: Callable[..., None], after: int, lake: Lake, table: str, changes: Any, by: Any) -> None:
+    alter(lake, table, changes[:after], by)
+    raise InterruptedError
