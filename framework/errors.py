@@ -19,7 +19,7 @@ LakegateError
 │   ├── LandingError · FileNameError · HeaderMismatchError · DatabaseError
 │   ├── ExpectationFailedError · FrameMismatchError
 │   ├── NullKeyError · DuplicateKeyError · SequenceError · UntouchedSliceError
-│   └── PeriodError · ContradictionError · OperationError · ConstraintBrokenError
+│   └── PeriodError · ContradictionError · OperationError · SnapshotError · ConstraintBrokenError
 ├── TableError (1)                  what a table in the lake is
 │   ├── TableNotFoundError · TableMismatchError · UnknownSnapshotError · ChangesMissingError
 │   ├── MigrationRefusedError · MigrationStoppedError · ForeignFilesError · NoTimeError
@@ -513,6 +513,24 @@ class PeriodError(DataRefusedError, ValueError):
             f"{'; '.join(examples)}. A period begins before it ends, and its end is not part of it; NULL as its end "
             "means for ever. Mend it, or take these rows out in the transform."
         )
+
+
+class SnapshotError(DataRefusedError, ValueError):
+    """A full snapshot comes after a later one, or is of no one time."""
+
+    def __init__(self, subject: str, at: str, last: str | None = None) -> None:
+        self.subject, self.at, self.last = subject, at, last
+        if last is None:
+            said = (
+                f"is of {at}, and a full snapshot is of one time, by which what it lacks ends. Let a batch be one "
+                "snapshot: incremental(files(...), dated=..., snapshots=True)"
+            )
+        else:
+            said = (
+                f"is a snapshot of {at}, and one of {last} was loaded before: what is known since would be lost. Take "
+                "it away and run again, with --replan if other loads of its batch are in"
+            )
+        super().__init__(f"{subject} {said}.")
 
 
 class ContradictionError(DataRefusedError, ValueError):

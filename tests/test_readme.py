@@ -146,6 +146,21 @@ def test_the_tables_page_s_feed_keeps_the_latest_state(tmp_path: Path, spark: Sp
     assert read(lake, page.ACCOUNTS).where("deleted_at = 3").count() == 1
 
 
+def test_the_tables_page_s_daily_files_make_a_history(tmp_path: Path, lake: Lake, run_job: RunJob) -> None:
+    page = _imported(ROOT / "docs" / "tables.md", tmp_path)
+    (tmp_path / "members" / "2024-01-31").mkdir(parents=True)
+    (tmp_path / "members" / "2024-01-31" / "1.csv").write_text("id,city\n1,oslo\n")
+    (tmp_path / "members" / "2024-01-31" / "2.csv").write_text("id,city\n2,rome\n")
+    (tmp_path / "members" / "2024-02-02.csv").write_text("id,city\n2,bari\n")
+    assert len(run_job(page.members, landing=tmp_path).batches) == 2
+    end, changed = date(9999, 12, 31), date(2024, 2, 2)
+    assert sorted(map(tuple, read(lake, page.MEMBERS).collect())) == [
+        (1, "oslo", date(2024, 1, 31), changed),
+        (2, "bari", changed, end),
+        (2, "rome", date(2024, 1, 31), changed),
+    ]
+
+
 def test_the_tables_page_s_sources_read_what_they_say(tmp_path: Path, rows: Rows, lake: Lake) -> None:
     page = _imported(ROOT / "docs" / "tables.md", tmp_path)
     trip = {"taxi": "7", "started_at": NOON.replace(tzinfo=None), "fare": "day", "km": 2.5}

@@ -11,7 +11,7 @@ from typing import Any
 from framework.errors import UnsafeLoadError
 from framework.pipeline.node import Node, origins
 from framework.sources.changes import Changes
-from framework.sources.incremental import IncrementalRows
+from framework.sources.incremental import IncrementalFiles, IncrementalRows
 from framework.sources.table import Written
 from framework.tables import Table
 from framework.tables.model import columns
@@ -90,8 +90,10 @@ def _require_safe(job: str, load: Node, origin: Node) -> None:
         if isinstance(write, Replace) and source.whole != write.by:
             _require_whole_slices(job, load, source.table, write.by)
     elif origin.is_incremental:
-        if right_for in ("all", "slices"):
+        if right_for in ("all", "slices") and not (isinstance(source, IncrementalFiles) and source.snapshots):
             way_out = "Use upsert() or append(), and derive the rest from written(TABLE)"
+            if isinstance(source, IncrementalFiles):
+                way_out += "; or if the files of a date hold everything, incremental(..., dated=..., snapshots=True)"
             raise UnsafeLoadError(job, load.name, f"{removes}, and {origin.name!r} holds only what is new", way_out)
         if isinstance(source, IncrementalRows) and source.lag and right_for == "new":
             reason = f"with lag, {origin.name!r} holds rows that were read before, and {adds}"

@@ -1,7 +1,7 @@
 """Incremental reading: only the files, or only the rows, that are behind the bookmark."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
@@ -11,7 +11,14 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, StructType, TimestampNTZType, TimestampType
 
 from framework.batch import FilePin, Interval, Pin
-from framework.errors import BackfillRefusedError, BookmarkSourceError, DeclarationError, LandingError, alternatives
+from framework.errors import (
+    BackfillRefusedError,
+    BookmarkSourceError,
+    DeclarationError,
+    LandingError,
+    SnapshotError,
+    alternatives,
+)
 from framework.sources.files import Files, now_there
 from framework.sources.source import Bookmark, IncrementalSource, News, Reading, Source
 from framework.sources.table import Written
@@ -26,11 +33,12 @@ DATE_PARTS = {"yyyy": "year", "MM": "month", "dd": "day", "HH": "hour"}
 
 @dataclass(frozen=True, slots=True)
 class IncrementalFiles:
-    """The files that no batch has read yet, sorted, so many at a time; made by `incremental`."""
+    """The files that no batch has read yet, sorted, so many at a time, or those of a date; made by `incremental`."""
 
     source: Files
     most: int
     dated: str | None = None
+    snapshots: bool = False
 
     @property
     def model(self) -> type[RowModel] | None:
@@ -58,6 +66,7 @@ class IncrementalFiles:
         """List the files and subtract those that were read, by path; a path that is another file now is reported.
 
         The listing streams by: what is kept of it is one batch, and of what was read a path and its size and time.
+        Raises SnapshotError where a snapshot is no later than one that was read.
         """
         known, counted, rewritten = bookmark.files(), _Sum(), _Sum()
 
@@ -71,7 +80,10 @@ class IncrementalFiles:
                     rewritten.add(file)
 
         date = self._date_of(reading)
-        first = nsmallest(self.most, unread(), key=lambda file: (date(file), file.path))
+        if self.snapshots:
+            first = _first_snapshot(unread(), known.values(), date)
+        else:
+            first = nsmallest(self.most, unread(), key=lambda file: (date(file), file.path))
         notes = (f"{rewritten.said} rewritten since read, and not read again: {rewritten.named}",)
         pin = self.source.pinned(reading, first) if first else None
         return News(pin, counted.said if first else "nothing", notes if rewritten.number else ())
@@ -215,14 +227,18 @@ def incremental(
     lag: str | timedelta | None = None,
     max_files_per_batch: int = 1_000,
     dated: str | None = None,
+    snapshots: bool = False,
 ) -> IncrementalSource:
     """Read only what no batch of the job has read yet.
 
     Of `files`: those whose path is new, in the order of their names, `max_files_per_batch` at a time; `dated` says
     where their date is (`"flights-{yyyy}-{MM}"`, also `{dd}` and `{HH}`; UTC), then they are in its order, and a
-    backfill can choose them. Of a `table` or `jdbc`: the rows whose time `by` (a timestamp or date) is in the interval
-    from where the last batch ended up to when the run began; `lag` ("90s", "15m", "1h", "2d", "1w") begins that much
-    earlier, for rows that arrive late, and needs a load by key. Raises DeclarationError.
+    backfill can choose them. With `snapshots` the files of a date are a full snapshot: a batch is one, all its files
+    have to be there when the first is, and one that is no later than those read is refused (SnapshotError).
+
+    Of a `table` or `jdbc`: the rows whose time `by` (a timestamp or date) is in the interval from where the last batch
+    ended up to when the run began; `lag` ("90s", "15m", "1h", "2d", "1w") begins that much earlier, for rows that
+    arrive late, and needs a load by key. Raises DeclarationError.
     """
     subject = "incremental(...)"
     if isinstance(source, Files):
@@ -232,15 +248,17 @@ def incremental(
             raise DeclarationError(subject, f"max_files_per_batch is {max_files_per_batch} and must be at least 1")
         if dated is not None and "{yyyy}" not in dated:
             raise DeclarationError(subject, f"dated={dated!r} must hold {{yyyy}}, and may {{MM}}, {{dd}} and {{HH}}")
-        return IncrementalFiles(source, max_files_per_batch, dated)
+        if snapshots and dated is None:
+            raise DeclarationError(subject, "snapshots are told apart by their dates: dated='{yyyy}-{MM}-{dd}'")
+        return IncrementalFiles(source, max_files_per_batch, dated, snapshots)
     if not hasattr(source, "pin") or hasattr(source, "news") or isinstance(source, Written):
         raise DeclarationError(subject, f"{source!r} cannot be read incrementally; take files(), table() or jdbc()")
     if by is None:
         raise DeclarationError(subject, "say which column tells new rows: by='updated_at'")
     if source.model and by not in columns(source.model):
         raise DeclarationError(subject, f"by={by!r} is not a column. {alternatives(by, columns(source.model))}")
-    if dated:
-        raise DeclarationError(subject, "dated= is for files()")
+    if dated or snapshots:
+        raise DeclarationError(subject, "dated= and snapshots= are for files()")
     return IncrementalRows(source, by, _duration(lag))
 
 
@@ -265,6 +283,26 @@ class _Sum:
     @property
     def named(self) -> str:
         return ", ".join(self.some) + (", ..." if self.number > SHOWN else "")
+
+
+def _first_snapshot(
+    unread: Iterable[FilePin], read: Iterable[FilePin], date: Callable[[FilePin], datetime]
+) -> list[FilePin]:
+    """Return the files of the first date that was not read; SnapshotError where it is no later than one that was.
+
+    read      unread                 first
+    01, 02    03-a, 04-a, 03-b       03-a, 03-b
+    """
+    first, of = list[FilePin](), datetime.max.replace(tzinfo=UTC)
+    for file in unread:
+        if (at := date(file)) < of:
+            first, of = [], at
+        if at == of:
+            first.append(file)
+    newest = max(map(date, read), default=None)
+    if first and newest and of <= newest:
+        raise SnapshotError(min(file.path for file in first), f"{of:%Y-%m-%d %H:%M}", f"{newest:%Y-%m-%d %H:%M}")
+    return sorted(first, key=lambda file: file.path)
 
 
 def _is_in(date: datetime, interval: Interval) -> bool:

@@ -120,7 +120,7 @@ class Commit:
 
     @property
     def restored(self) -> int | None:
-        """The version that a RESTORE went back to, None where it named a time."""
+        """The version that a RESTORE went back to, None where it named a time, and of what is none."""
         version = self._info.get("operationParameters", {}).get("version")
         return None if version is None else int(version)
 
@@ -189,6 +189,16 @@ def newest_commit(lake: Lake, table: str, wanted: Callable[[Commit], bool]) -> C
         commit = read_commit(lake, table, version, partitioned_by)
         if commit is None or wanted(commit):
             return commit
+    return None
+
+
+def newest_note(lake: Lake, table: str, note: str) -> Any | None:
+    """Return what the newest commit that has this note says in it, of those that no RESTORE has undone."""
+    version = int(lake.snapshot(table).version())
+    while version >= 0 and (commit := read_commit(lake, table, version, {})):
+        if note in commit.notes:
+            return commit.notes[note]
+        version = version - 1 if commit.restored is None else commit.restored
     return None
 
 

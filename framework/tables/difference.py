@@ -297,7 +297,7 @@ class _Comparison:
     def checks(self, now: Layout) -> None:
         """Compare the constraints that Lakegate has put; those of others are theirs.
 
-        Delta wants the checks of a column gone while that is altered. Whoever is stopped meanwhile finds that they lack.
+        Delta wants the checks of a column gone while that is altered. Who is stopped meanwhile finds that they lack.
         """
         ours = {name for name in now.checks if name.startswith(OURS)}
         meanwhile = {name for name in ours if any(_names(now.checks[name], column) for column in self.touched)}

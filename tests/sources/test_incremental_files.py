@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from framework.batch import FilePin, Interval, Pin
-from framework.errors import BackfillRefusedError, DeclarationError, LandingError, StorageError
+from framework.errors import BackfillRefusedError, DeclarationError, LandingError, SnapshotError, StorageError
 from framework.sources import Reading, files, incremental, table, written
 from framework.sources.files import Files
 from framework.sources.incremental import IncrementalFiles, IncrementalRows
@@ -72,6 +72,8 @@ def _read(*pins: Pin) -> Bookmark:
         (LINES, {"max_files_per_batch": 0}),
         (LINES, {"dated": "{MM}"}),
         (LINES, {"dated": ""}),
+        (LINES, {"snapshots": True}),
+        (ORDERS, {"by": "updated_at", "snapshots": True}),
         (ORDERS, {}),
         (ORDERS, {"by": "updated"}),
         (ORDERS, {"by": "updated_at", "dated": "{yyyy}"}),
@@ -166,6 +168,24 @@ def test_dated_files_are_read_in_the_order_of_their_dates(reading: Reading) -> N
     _land(reading, "b-2013-02-01", "a-2013-10-30", "c-2012-12-31", "d-2013-02-01")
     source = _source(dated="-{yyyy}-{MM}-{dd}", max_files_per_batch=3)
     assert _names(source.news(reading, _read()).pin) == ["c-2012-12-31", "b-2013-02-01", "d-2013-02-01"]
+
+
+def test_a_batch_of_snapshots_is_all_files_of_one_date_and_none_is_read_after_a_later_one(reading: Reading) -> None:
+    _land(reading, "2024-01-03/b", "2024-01-02/all", "2024-01-03/a", "2024-01-01/c", "2024-01-01/a", "2024-01-01/b")
+    source, pins = _source(dated="{yyyy}-{MM}-{dd}", snapshots=True, max_files_per_batch=2), list[Pin]()
+    assert source.news(reading, _read()).said.startswith("6 files")
+    for whole in (["2024-01-01/a", "2024-01-01/b", "2024-01-01/c"], ["2024-01-02/all"]):
+        pin = source.news(reading, _read(*pins)).pin
+        assert _names(pin) == whole
+        assert pin
+        pins.append(pin)
+    for late, of in (("2024-01-02/more", "2024-01-02"), ("2023-12-31/all", "2023-12-31")):
+        _land(reading, late)
+        with pytest.raises(SnapshotError, match=f"snapshot of {of} 00:00, and one of 2024-01-02 00:00") as refused:
+            source.news(reading, _read(*pins))
+        assert refused.value.subject.endswith(late)
+        Path(reading.landing, "lines", late).unlink()
+    assert _names(source.news(reading, _read(*pins)).pin) == ["2024-01-03/a", "2024-01-03/b"]
 
 
 def test_a_date_may_be_in_the_folders_and_has_to_be_one(reading: Reading) -> None:

@@ -29,7 +29,9 @@ from framework.tables import (
     upsert,
 )
 from framework.tables import replace as load_slices
+from framework.tables.alter import alter
 from framework.tables.commit import Transaction
+from framework.tables.layout import declared_checks
 from tests.delta import actions, given, rows_in_files, rows_of, version_of
 
 DELTA = lane().delta
@@ -352,12 +354,12 @@ def test_a_column_with_a_check_is_widened_and_checked_again_also_by_who_finds_it
     where = f"delta.`{lake.path(rides.name)}`"
     lake.spark.sql(f"CREATE TABLE {where} (id INT NOT NULL, km DOUBLE) USING delta COMMENT 'One ride.'")
     lake.spark.sql(f"INSERT INTO {where} VALUES (1, 2.0)")
-    for name, condition in prepare.declared_checks(rides).items():
+    for name, condition in declared_checks(rides).items():
         lake.spark.sql(f"ALTER TABLE {where} ADD CONSTRAINT {name} CHECK ({condition})")
     big = rows(Ride, {"id": 2**40, "km": 3.0})
     if stopped_after:
         with monkeypatch.context() as stopping:
-            stopping.setattr(prepare, "alter", partial(_stopped, prepare.alter, stopped_after))
+            stopping.setattr(prepare, "alter", partial(_stopped, alter, stopped_after))
             with pytest.raises(InterruptedError):
                 loads(lake, rides, append(), big)
     loads(lake, rides, append(), big)
@@ -366,6 +368,6 @@ def test_a_column_with_a_check_is_widened_and_checked_again_also_by_who_finds_it
         loads(lake, rides, append(), rows(Ride, {"id": 0, "km": 1.0}), 2)
 
 
-def _stopped(alter: Callable[..., None], after: int, lake: Lake, table: str, changes: Any, by: Any) -> None:
-    alter(lake, table, changes[:after], by)
+def _stopped(altering: Callable[..., None], after: int, lake: Lake, table: str, changes: Any, by: Any) -> None:
+    altering(lake, table, changes[:after], by)
     raise InterruptedError

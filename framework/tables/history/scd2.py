@@ -21,6 +21,7 @@ from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.history.examine import examine
 from framework.tables.history.planned import STEPS, together
 from framework.tables.history.shape import CONDITIONS, Roles, Shape, feed_differences, require_times
+from framework.tables.history.snapshot import SNAPSHOT_AT, require_latest, time_of_snapshot, written
 from framework.tables.history.times import EPOCH, FAR_TIMES, MICROSECOND
 from framework.tables.history.truncated import Truncations, holds, known_truncations, with_those_of
 from framework.tables.lake import Lake
@@ -49,8 +50,14 @@ class Versions:
     ignore_when: str | None = None
     truncate_when: str | None = None
     absent: Absent = "keep"
+    snapshot_at: str | None = None
     in_order: bool = False
     then: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The columns that its rows have beside those of the table."""
+        return (self.by, *self.then, *([self.snapshot_at] if self.snapshot_at else []))
 
     @property
     def right_for(self) -> RightFor:
@@ -76,23 +83,27 @@ class Versions:
             if name in beside:
                 reason = f"track= names {name!r}, which {beside[name]}: no version of a key begins by it"
                 raise DeclarationError(subject, f"{reason}. Name columns that the rows change")
-        if self.by in fields and fields[self.by].dataType != fields[self.valid[0]].dataType:
-            raise DeclarationError(subject, f"{self.by!r} must have the type of {self.valid[0]!r}")
+        for name in self._times:
+            if name in fields and fields[name].dataType != fields[self.valid[0]].dataType:
+                raise DeclarationError(subject, f"{name!r} must have the type of {self.valid[0]!r}")
 
     def require_frame(self, table: Table, frame: StructType) -> None:
         """The frame must have the model's columns without the period, and those that this write is told by."""
         assert table.model is not None
         conditions = {name: getattr(self, name) for name in CONDITIONS}
-        said = feed_differences(table, frame, self.valid, (self.by, *self.then), conditions)
-        if self.by in frame.names and frame[self.by].dataType != schema(table.model)[self.valid[0]].dataType:
-            said.append(f"{self.by!r} has not the type of {self.valid[0]!r}")
+        said = feed_differences(table, frame, self.valid, self.others, conditions)
+        kind = schema(table.model)[self.valid[0]].dataType
+        for name in self._times:
+            if name in frame.names and frame[name].dataType != kind:
+                is_, should = frame[name].dataType.simpleString(), kind.simpleString()
+                said.append(f"{name!r} is {is_}, and must be {should} as {self.valid[0]!r}")
         if said:
             raise FrameMismatchError(f"{self.verb}() into table {table.name!r}", said, frame.names)
 
     def commit(self, lake: Lake, table: Table, rows: DataFrame, transaction: Transaction) -> Loaded:
         """Write, end and mend versions in one commit.
 
-        Raises NullKeyError, SequenceError or ContradictionError and writes nothing.
+        Raises NullKeyError, SequenceError, ContradictionError or SnapshotError and writes nothing.
         """
         with computed_once(rows.where(~holds(self.ignore_when)) if self.ignore_when else rows) as held:
             changes, found = held, known_truncations(lake, table)
@@ -105,20 +116,34 @@ class Versions:
                 counted = changes.count()
                 changes = _last_of_a_time(changes, (*table.keys, self.by), self.then)
                 of_a_time = counted - changes.count()
-            read, kept, pruning = examine(_Moments(table, self, rows.schema), changes)
+            shape = _Moments(table, self, rows.schema)
+            read, kept, pruning = examine(shape, changes)
+            now = self._now(lake, shape, changes, transaction)
             remembering = replace(table, properties={**table.properties, VALID: ",".join(self.valid)})
             source = prepared(lake, found.of(remembering), changes, transaction.notes)
             shape = _Moments(table, self, source.schema)
+            if now is not None:
+                transaction = replace(transaction, notes={**transaction.notes, SNAPSHOT_AT: written(shape, now)})
             session = derive(lake.spark, {**transaction.confs, **FAR_TIMES})
             target = DeltaTable.forPath(session, lake.path(table.name))
-            at = transaction.started_at or transaction.clock()
-            snapshot_at = shape.moment(at) if self.absent == "delete" else None
-            if snapshot_at is not None or found.told:
+            if now is not None or found.told:
                 pruning = None  # keys are gone in every partition, so all are looked at
-            _merge(shape, target, _planned(shape, source, target.toDF(), pruning, snapshot_at, found), pruning)
+            _merge(shape, target, _planned(shape, source, target.toDF(), pruning, now, found), pruning)
         return loaded(
             lake, table.name, transaction, lambda metrics: found.counted(_counts(read + of_a_time, kept, metrics))
         )
+
+    @property
+    def _times(self) -> tuple[str, ...]:
+        return (self.by, *([self.snapshot_at] if self.snapshot_at else []))
+
+    def _now(self, lake: Lake, shape: "_Moments", rows: DataFrame, transaction: Transaction) -> int | None:
+        """Return the time of which the rows are a full snapshot, as a number; None where they are none."""
+        if self.snapshot_at is None:
+            return shape.moment(transaction.started_at or transaction.clock()) if self.absent == "delete" else None
+        at = time_of_snapshot(shape, rows, self.snapshot_at)
+        require_latest(lake, shape, at)
+        return at
 
 
 def scd2(
@@ -128,6 +153,7 @@ def scd2(
     valid: tuple[str, str] = ("valid_from", "valid_to"),
     delete_when: str | None = None,
     absent: Absent = "keep",
+    snapshot_at: str | None = None,
     in_order: bool = False,
 ) -> Write:
     """Keep the history of each key: a row for every version, with the period in which it held.
@@ -145,10 +171,10 @@ def scd2(
     `delete_when` holds end their key's version.
 
     With `absent="delete"` the rows are a full snapshot, and what holds from now on is what they have; now is when their
-    batch was planned. A key that is not
-    among them ends now, and what was to begin later is withdrawn. One that has ended and is among them again begins
-    again, and where its row is no newer than that end it does so now; likewise where the table has other values of it
-    now than its row, which were said of a later time.
+    batch was planned, or what the column `snapshot_at` says, alike in all rows. A key that is not among them ends now,
+    and what was to begin later is withdrawn. One that has ended and is among them again begins again, and where its row
+    is no newer than that end it does so now; likewise where the table has other values of it now than its row, which
+    were said of a later time.
 
         table                 rows, all there are   table after, at 9
         id  city  valid       id  city  updated_at  id  city  valid
@@ -157,12 +183,25 @@ def scd2(
                                                     2   rome  [1, 9)
 
     A row that says again what holds already is kept as a trace, a row without duration (`valid_to = valid_from`): it is
-    where a late row before it has to end. `in_order` promises that no row comes late, and keeps no traces.
+    where a late row before it has to end. `in_order` promises that no row comes late, and keeps no traces; so it is
+    where `snapshot_at` is `valid_by`, since a snapshot that comes after a later one is refused (SnapshotError). One of
+    the same time takes its place.
     """
     one_of("scd2()", "absent", absent, get_args(Absent))
+    if snapshot_at is not None and absent != "delete":
+        raise DeclarationError("scd2()", 'snapshot_at= is the time of a full snapshot: say absent="delete" too')
     tracked = None if track is None else several(track)
     period = pair("scd2()", "valid", valid)
-    return Versions("scd2", valid_by, period, tracked, delete_when, absent=absent, in_order=in_order)
+    return Versions(
+        "scd2",
+        valid_by,
+        period,
+        tracked,
+        delete_when,
+        absent=absent,
+        snapshot_at=snapshot_at,
+        in_order=in_order or snapshot_at == valid_by,
+    )
 
 
 def _last_of_a_time(rows: DataFrame, time: Sequence[str], then: Sequence[str]) -> DataFrame:
@@ -185,7 +224,7 @@ class _Moments(Shape):
     def __init__(self, table: Table, write: Versions, frame: StructType) -> None:
         super().__init__(table, Roles(write.valid, (), sequence_by=write.by), frame)
         self.versions, self.times = write, (write.by,)
-        tracked = write.track or [name for name in self.payload if name != write.by]
+        tracked = write.track or [name for name in self.payload if name not in write.others]
         self.tracked = tuple(self.payload.index(name) for name in tracked if name in self.payload)
 
     @property
