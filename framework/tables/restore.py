@@ -14,6 +14,7 @@ from framework.batch import Position
 from framework.session import derive
 from framework.tables.commit import Transaction, commit_nothing, commits_since, read_commit
 from framework.tables.erase import erasures_since
+from framework.tables.history.truncated import forget_truncations
 from framework.tables.lake import Lake, first_line
 
 AT_ONCE = 16
@@ -36,7 +37,11 @@ def can_restore(lake: Lake, table: str, version: int) -> str:
 
 
 def fence(lake: Lake, table: str, app_id: str, position: Position, notes: Mapping[str, Any]) -> None:
-    """Move an app's transaction to a position by a commit of no rows; Delta skips it where the app is there already."""
+    """Move an app's transaction to a position by a commit of no rows; Delta skips it where the app is there already.
+
+    What a batch of the app told that is not in, the table forgets first.
+    """
+    forget_truncations(lake, table, notes)
     commit_nothing(lake.spark, lake.path(table), Transaction(app_id, position, notes).options)
 
 

@@ -35,6 +35,7 @@ from framework.tables import (
     load,
 )
 from framework.tables.commit import Transaction, same_rows
+from framework.tables.restore import fence
 from tests.delta import actions, compacted_and_vacuumed, rows_by_duckdb, version_of
 from tests.properties.histories import EVENTS, drawn
 
@@ -272,6 +273,19 @@ def test_a_batch_that_is_refused_has_truncated_nothing(lake: Lake, rows: Callabl
     load(lake, ACCOUNTS, LATEST, cut, batch(4))
     load(lake, ACCOUNTS, LATEST, changes(rows, (4, "kiel", 8, "c"), (5, "jena", 10, "c")), batch(5))
     assert state(lake) == [(5, "jena", 10, None)]
+
+
+def test_a_batch_that_is_given_up_has_truncated_nothing(lake: Lake, rows: Callable[..., Any]) -> None:
+    load(lake, ACCOUNTS, LATEST, changes(rows, (1, "oslo", 1, "c")), batch(1))
+    load(lake, ACCOUNTS, LATEST, changes(rows, (None, None, 2, "t")), batch(2))
+    cut = changes(rows, (None, None, 9, "t"))
+    with pytest.raises(ConstraintBrokenError):
+        load(lake, ACCOUNTS, LATEST, cut.unionByName(changes(rows, (2, "bari", 10, "c"), owner=None)), batch(3))
+    for _ in range(2):  # as a batch is withdrawn that is planned anew
+        fence(lake, ACCOUNTS.name, batch(3).app_id, batch(3).position, {"withdrawn": True})
+    assert version_of(lake, ACCOUNTS) == 6  # made, loaded; told and truncated; told; forgotten, fenced
+    load(lake, ACCOUNTS, LATEST, changes(rows, (1, "rome", 1, "u"), (3, "lima", 3, "c")), batch(4))
+    assert state(lake) == [(3, "lima", 3, None)]
 
 
 def test_a_history_that_was_not_told_of_a_truncation_to_the_end_has_none(

@@ -11,14 +11,17 @@ each of which holds its table's lease.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType
 
 from framework.errors import SequenceError
+from framework.session import derive
 from framework.tables.commit import Counts, Transaction, position_of
 from framework.tables.lake import Lake
+from framework.tables.sql import text
 from framework.tables.table import Table
 
 TRUNCATED = "lakegate.truncated"
@@ -66,13 +69,32 @@ def holds(condition: str | None) -> Column:
 
 def known_truncations(lake: Lake, table: Table) -> Truncations:
     """Return the truncations that the table remembers, without those whose transactions are not in."""
-    told = lake.properties(table.name).get(TRUNCATED)
-    if told is None:
-        return Truncations()
-    found: Mapping[str, tuple[str, int]] = json.loads(told)
-    places = {app_id: position_of(lake, table.name, app_id) for app_id, _ in found.values()}
-    kept = {at: by for at, by in found.items() if (place := places[by[0]]) and place.txn_version >= by[1]}
-    return Truncations(tuple(kept), kept=kept)
+    found = _remembered(lake, table.name)
+    kept = _that_are_in(lake, table.name, found)
+    return Truncations(tuple(kept), kept=kept if found else None)
+
+
+def forget_truncations(lake: Lake, table: str, notes: Mapping[str, Any]) -> None:
+    """Let a table forget the truncations whose transactions are not in, before a fence makes them look as if they were.
+
+    The commit has the notes; where there is nothing to forget there is none.
+    """
+    found = _remembered(lake, table)
+    kept = _that_are_in(lake, table, found)
+    if kept != found:
+        session = derive(lake.spark, {"spark.databricks.delta.commitInfo.userMetadata": json.dumps(dict(notes))})
+        where, pair = f"delta.`{lake.path(table)}`", f"{text(TRUNCATED)} = {text(json.dumps(kept))}"
+        session.sql(f"ALTER TABLE {where} SET TBLPROPERTIES ({pair})")
+
+
+def _remembered(lake: Lake, table: str) -> dict[str, tuple[str, int]]:
+    found: dict[str, tuple[str, int]] = json.loads(lake.properties(table).get(TRUNCATED) or "{}")
+    return found
+
+
+def _that_are_in(lake: Lake, table: str, found: Mapping[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
+    places = {app_id: position_of(lake, table, app_id) for app_id, _ in found.values()}
+    return {at: by for at, by in found.items() if (place := places[by[0]]) and place.txn_version >= by[1]}
 
 
 def with_those_of(
