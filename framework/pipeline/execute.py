@@ -48,6 +48,8 @@ from framework.tables.write import Replace
 Observer = Callable[["StageReport"], None]
 Guard = Callable[[str], AbstractContextManager[None]]
 
+OF_ERASED = "of persons who were erased"
+
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
@@ -148,11 +150,12 @@ class Execution:
             if source.keeps_malformed:
                 self._keep(rows)
                 whole = rows
-                rows, found, aside = well_formed(whole)
+                rows, found, aside, mention = well_formed(whole, erased(self.reading.lake))
                 reads += f", {found:,} rows"
                 if aside:
                     self.malformed[node.name] = whole
-                    note = f"{aside:,} malformed, kept in {malformed_table(self.job.name).name}"
+                    left_out = f"; {mention:,} left out, {OF_ERASED}" if mention else ""
+                    note = f"{aside - mention:,} malformed, kept in {malformed_table(self.job.name).name}{left_out}"
         self._made(node, rows)
         return StageReport(node.name, node.kind, "done", reads, note=note)
 
@@ -170,15 +173,18 @@ class Execution:
             call(node, inputs, lake.spark, self.plan.interval, self.run, self.parameters)
             fault.point("after own load")
             return StageReport(node.name, node.kind, "done", note="at least once: a function of your own has no commit")
+        left_out = 0
         if is_applied(lake, node.table, transaction):
             loaded = loaded_before(lake, node.table, transaction)
         else:
             write = self._write(node)
+            rows, left_out = self._without_erased(node.table, frame)
             with self.guard(node.table.name):
-                loaded = load(lake, node.table, write, self._without_erased(node.table, frame), transaction)
+                loaded = load(lake, node.table, write, rows, transaction)
         self._left(node.table, loaded)
         outcome = "already applied" if loaded.already_applied else "done"
-        return StageReport(node.name, node.kind, outcome, counts=loaded.counts, version=loaded.version)
+        note = f"{left_out:,} rows left out, {OF_ERASED}" if left_out else ""
+        return StageReport(node.name, node.kind, outcome, counts=loaded.counts, version=loaded.version, note=note)
 
     def _maintain(self, node: Node) -> StageReport:
         declared: Maintain = node.does  # type: ignore[assignment]
@@ -188,14 +194,14 @@ class Execution:
         said = "; ".join(left.done) or "nothing to do"
         return StageReport(node.name, node.kind, "done", said, version=left.after.version, note="; ".join(left.refused))
 
-    def _without_erased(self, table: Table, frame: str) -> DataFrame:
-        """Return a frame without the rows of persons who were erased, whom a landing file may bring again."""
+    def _without_erased(self, table: Table, frame: str) -> tuple[DataFrame, int]:
+        """Leave out the rows of persons who were erased, whom a landing file may bring again, and count them."""
         rows = self.frames[frame]
         if missing := sorted({*map(str.lower, table.subject)} - {*map(str.lower, rows.columns)}):
             said = [f"it lacks {name!r}, which says whom a row is about" for name in missing]
             raise FrameMismatchError(f"Table {table.name!r}", said, rows.columns)
         if not table.subject:
-            return rows
+            return rows, 0
         if wrong := untold(rows.select(*(named((name,)) for name in table.subject)).schema, table.subject):
             raise FrameMismatchError(f"Table {table.name!r}", wrong, rows.columns)
         return without(rows, table.subject, erased(self.reading.lake))

@@ -22,11 +22,16 @@ def malformed_table(job: str) -> Table:
     return Table(f"_lakegate.malformed_{job}", comment="Records that are not of their row model.")
 
 
-def well_formed(rows: DataFrame) -> tuple[DataFrame, int, int]:
-    """Return the well-formed rows, the number of records, and how many are malformed."""
-    counted = rows.agg(F.count(F.lit(1)).alias("all"), F.count(MALFORMED).alias("malformed")).first()
+def well_formed(rows: DataFrame, erased: Sequence[Person] = ()) -> tuple[DataFrame, int, int, int]:
+    """Return the well-formed rows, the number of records, of those malformed, and of these that mention the erased."""
+    counted = rows.agg(
+        F.count(F.lit(1)).alias("all"),
+        F.count(MALFORMED).alias("malformed"),
+        F.count_if(mentions(F.col(MALFORMED), erased)).alias("mentions"),
+    ).first()
     assert counted is not None
-    return rows.where(F.col(MALFORMED).isNull()).drop(MALFORMED), counted["all"], counted["malformed"]
+    kept = rows.where(F.col(MALFORMED).isNull()).drop(MALFORMED)
+    return kept, counted["all"], counted["malformed"], counted["mentions"]
 
 
 def keep_malformed(

@@ -95,8 +95,8 @@ def words(text: Column) -> Column:
     return F.regexp_extract_all(text, F.lit(WORDS), F.lit(0))
 
 
-def without(rows: DataFrame, subject: Sequence[str], erased: Sequence[Person]) -> DataFrame:
-    """Leave out the rows that are about persons who were erased.
+def without(rows: DataFrame, subject: Sequence[str], erased: Sequence[Person]) -> tuple[DataFrame, int]:
+    """Leave out the rows that are about persons who were erased, and count them: a pass, if anybody was.
 
     subject=("id",)    id  city    rows without 2    id  city
                        1   oslo                      1   oslo
@@ -104,13 +104,16 @@ def without(rows: DataFrame, subject: Sequence[str], erased: Sequence[Person]) -
                        NULL  rome
     """
     names = tuple(sorted(subject))
+    persons = [person for person in erased if person.subject == names]
+    if not persons:
+        return rows, 0
     values = [F.col(named((name,))) for name in names]
     kinds = [field.dataType for field in rows.select(*values).schema.fields]
     texts = [canonical(value, kind) for value, kind in zip(values, kinds, strict=True)]
-    for salt, persons in _by_salt([person for person in erased if person.subject == names]):
-        digests = [person.digest for person in persons]
-        rows = rows.where(~F.coalesce(_digest(texts, salt).isin(digests), F.lit(False)))
-    return rows
+    is_erased = F.lit(False)
+    for salt, those in _by_salt(persons):
+        is_erased |= F.coalesce(_digest(texts, salt).isin([person.digest for person in those]), F.lit(False))
+    return rows.where(~is_erased), rows.where(is_erased).count()
 
 
 def mentions(text: Column, persons: Sequence[Person]) -> Column:

@@ -23,7 +23,7 @@ from framework.errors import (
     RollbackRefusedError,
     StageFailedError,
 )
-from framework.pipeline import Job, extract, load
+from framework.pipeline import BatchReport, Job, extract, load
 from framework.pipeline.backfill import backfill, begin_backfill
 from framework.pipeline.erase import SCRUBBED, Erased, erase_person, plan_erasure
 from framework.pipeline.restore import plan_restore
@@ -286,10 +286,15 @@ def test_neither_a_plan_anew_nor_a_backfill_brings_a_person_back(
     erase_person(lake, here, [daily], plan_erasure(lake, [daily], NOW.name, {"id": "17"}), clock=lambda: NOON)
     run(daily, lake, here, {}, replan=True, clock=lambda: NOON)
     assert rows_of(lake, NOW, "id, name, since") == [(18, "Max", date(2024, 1, 1))]
-    landed.write_text("id,name,since\n17,Erika,2024-01-01\n18,Maxi,2024-01-01\n")
+    landed.write_text("id,name,since\n17,Erika,2024-01-01\n18,Maxi,2024-01-01\nx,17,2024-01-01\ny,19,2024-01-01\n")
     with at_work(daily, lake, here, None, clock=lambda: NOON) as work:
         days = (datetime(2024, 1, number, tzinfo=UTC) for number in (1, 2))
-        backfill(work, begin_backfill(work, *days, by="day", only_loads=()))
+        slices = list[BatchReport]()
+        backfill(work, begin_backfill(work, *days, by="day", only_loads=()), slices.append)
+    assert [(stage.name, stage.note) for stage in slices[0].stages] == [
+        ("raw", "1 malformed, kept in _lakegate.malformed_daily; 1 left out, of persons who were erased"),
+        (NOW.name, "1 rows left out, of persons who were erased"),
+    ]
     assert rows_of(lake, NOW, "id, name, since") == [(18, "Maxi", date(2024, 1, 1))]
 
 

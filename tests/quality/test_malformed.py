@@ -7,6 +7,7 @@ from framework.batch import Position
 from framework.quality import keep_malformed, malformed_table, well_formed
 from framework.tables import Lake, Table
 from framework.tables.commit import Transaction
+from framework.tables.person import Person
 from tests.delta import rows_of
 
 ASIDE = Table("_lakegate.malformed_cities", comment="Records that are not of their row model.")
@@ -18,9 +19,10 @@ RECORDS = """
 
 
 def test_well_formed_records_go_on_and_both_are_counted(spark: SparkSession) -> None:
-    rows, found, malformed = well_formed(spark.sql(RECORDS))
+    erika = Person.told_by(["name"], "salt", ["one"], [1])
+    rows, found, malformed, mention = well_formed(spark.sql(RECORDS), [erika])
 
-    assert (found, malformed) == (4, 2)
+    assert (found, malformed, mention) == (4, 2, 1)
     assert rows.columns == ["id", "_source_file", "_ingested_at"]
     assert sorted(row["id"] for row in rows.collect()) == [1, 2]
 
@@ -48,6 +50,6 @@ def test_malformed_records_are_kept_aside_once_for_each_file_and_frame(lake: Lak
 
 
 def test_of_records_that_are_all_well_formed_none_is_left_out(spark: SparkSession) -> None:
-    rows, found, malformed = well_formed(spark.sql(RECORDS).where("_malformed IS NULL"))
+    rows, found, malformed, _ = well_formed(spark.sql(RECORDS).where("_malformed IS NULL"))
 
     assert (found, malformed, rows.count()) == (2, 0, 2)
