@@ -55,6 +55,7 @@ LakegateError
 └── StageFailedError (1)            anything else that a stage raised
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import ClassVar
@@ -64,8 +65,13 @@ def alternatives(name: str, known: Iterable[str]) -> str:
     """Name what there is, and what was probably meant."""
     names = sorted(set(known))
     listed = ", ".join(repr(n) for n in names) or "none"
-    close = get_close_matches(name, names, n=1)
-    return f"There is: {listed}." + (f" Did you mean {close[0]!r}?" if close else "")
+    return f"There is: {listed}.{meant(name, names)}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Ask for what was probably meant; nothing where no name is like it."""
+    close = get_close_matches(name, sorted(set(known)), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 class LakegateError(Exception):
@@ -464,8 +470,13 @@ class FrameMismatchError(DataRefusedError, ValueError):
         self.subject, self.differences, self.has = subject, tuple(differences), tuple(has)
         super().__init__(
             f"{subject} does not get the columns that it declares: {'; '.join(differences)}. "
-            f"The frame has: {', '.join(map(repr, has))}."
+            f"The frame has: {', '.join(map(repr, has))}.{self._meant()}"
         )
+
+    def _meant(self) -> str:
+        """Ask for the columns that were probably meant by those that lack."""
+        lacking = (found[1] for each in self.differences if (found := re.match("it lacks '([^']+)'", each)))
+        return "".join(dict.fromkeys(meant(name, self.has) for name in lacking))
 
 
 class NullKeyError(DataRefusedError, ValueError):

@@ -5,6 +5,7 @@ Spark and Delta come in lanes that are tested together; any other pair is refuse
 JVM is in UTC, whatever the machine is: a JDBC driver reads timestamps without zone in the JVM's.
 """
 
+import logging
 import os
 import shutil
 import subprocess
@@ -97,6 +98,7 @@ def create(settings: Settings, application: str) -> "SparkSession":
         raise SparkStartError(f"the Java is {_java_version()}") from error
     _require_delta_jar(spark, chosen)
     _be_in_utc(spark._jvm)
+    _say_errors_once()
     if settings.spark.jars == "maven" and is_first and not fetched and not under_spark_submit:
         _remember_jars(jars, spark.sparkContext.getConf().get("spark.jars", "").split(","))
     return spark
@@ -125,6 +127,16 @@ def _installed(distribution: str) -> str | None:
         return version(distribution)
     except PackageNotFoundError:
         return None
+
+
+def _say_errors_once() -> None:
+    """Keep PySpark 4 from logging an error, with all of its stacks, that it raises as well."""
+    try:
+        from pyspark.logger import PySparkLogger
+    except ImportError:
+        return
+    for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _be_in_utc(jvm: Any) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from framework import errors
-from framework.errors import LakegateError, UnknownFrameError, alternatives
+from framework.errors import FrameMismatchError, LakegateError, UnknownFrameError, alternatives
 
 DEFINED = {
     name: kind
@@ -64,6 +64,11 @@ def test_what_there_is_is_listed_once_and_in_order() -> None:
 
 def test_what_was_probably_meant_is_named() -> None:
     assert alternatives("flihgts", ["flights", "weather"]).endswith("Did you mean 'flights'?")
+
+
+def test_columns_that_a_frame_lacks_are_asked_for_by_those_that_are_like_them() -> None:
+    said = str(FrameMismatchError("scd2()", ["it lacks 'updated_at'", "it lacks 'zone'"], ["id", "updatd_at"]))
+    assert said.endswith("The frame has: 'id', 'updatd_at'. Did you mean 'updatd_at'?")
 
 
 def test_an_error_carries_its_data_and_lists_the_alternatives() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from framework.cli.console import counted
 from framework.cli.job_command import JobCommands
 from framework.cli.options import moment
 from framework.cli.start import clock, start
@@ -72,7 +73,7 @@ def backfill_job(
             asked = begin_backfill(work, start_at, end_at, by=by, only_loads=only_load or ())
         typer.echo(f"Backfill {asked.backfill_id}; if it is interrupted: --resume {asked.backfill_id}")
         ran = backfill(work, asked, partial(end_batch, display, job))
-    typer.echo(f"{asked.backfill_id}: {ran} slices done; the bookmark of {job.name} stays where it was")
+    typer.echo(f"{asked.backfill_id}: {counted(ran, 'slice')} done; the bookmark of {job.name} stays where it was")
 
 
 class BackfillCommands(JobCommands):

@@ -13,9 +13,9 @@ from rich.table import Table as Printed
 
 from framework.cli import project
 from framework.cli.about import print_about
-from framework.cli.console import wide_enough
+from framework.cli.console import counted, wide_enough
 from framework.cli.start import clock, start
-from framework.errors import alternatives
+from framework.errors import NoHistoryError, alternatives
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -70,7 +70,7 @@ def print_table(name: str, environment: str, overrides: Sequence[str], asked: As
         printed.add_row(*("" if value is None else escape(str(value)) for value in row))
     console = wide_enough(printed)
     console.print(printed)
-    console.print(f"{len(shown)} of {count:,} rows")
+    console.print(f"{len(shown)} of {counted(count, 'row')}")
 
 
 def draw_table(name: str, environment: str, overrides: Sequence[str], asked: Asked, *, svg: Path | None) -> None:
@@ -109,13 +109,17 @@ def draw_table(name: str, environment: str, overrides: Sequence[str], asked: Ask
         )
         for row in found
     ]
+    if timeline.overlaps(beliefs):
+        raise typer.BadParameter(f"the rows with --key {key} are of several keys: name all columns of the key")
     drawn = timeline.timeline(beliefs)
     console = Console()
     typer.echo(f"{name}, {key}")
     typer.echo(timeline.text(drawn, console.width if console.is_terminal else None))
+    typer.echo(timeline.LEGEND)
     if svg:
         svg.parent.mkdir(parents=True, exist_ok=True)
         svg.write_text(timeline.svg(drawn, f"{name}, {key}"), encoding="utf-8")
+        typer.echo(f"Drawn: {svg}")
 
 
 def print_view(name: str, environment: str, overrides: Sequence[str], engine: str) -> None:
@@ -153,7 +157,21 @@ def _asked_for(
         rows = rows.where(F.col(column).cast("string") == value)
     if asked.valid or asked.system:
         rows = sliced(rows, periods(lake, Table(name)), valid=asked.valid, system=asked.system)
+    if asked.key:
+        rows = _as_told(lake, name, rows)
     return lake, rows, pin.version
+
+
+def _as_told(lake: "Lake", name: str, rows: "DataFrame") -> "DataFrame":
+    """Order what a table that remembers keeps of a key as it was told; the rows of another are left as they are."""
+    from framework.tables import Table
+    from framework.tables.history.ask import periods
+
+    try:
+        of = periods(lake, Table(name))
+    except NoHistoryError:
+        return rows
+    return rows.orderBy(*(of.system_time or ())[:1], *(of.valid_time or ())[:1])
 
 
 def _read(lake: "Lake", name: str, version: int | None, rows: "DataFrame", limit: int) -> "tuple[list[Row], int]":

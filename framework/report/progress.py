@@ -55,11 +55,14 @@ def rows(report: StageReport) -> str:
     counts = report.counts
     if counts is None:
         return report.reads
+    is_history = bool(counts.closed or counts.written)
     changed = {
         "inserted": counts.inserted,
-        "updated": counts.updated,
+        "applied" if is_history else "updated": counts.updated,
         "deleted": counts.deleted,
         "unchanged": counts.unchanged,
         "superseded by a later row": counts.deduplicated,
+        "closed": counts.closed,
+        "written": counts.written,
     }
     return ", ".join(f"{number:,} {word}" for word, number in changed.items() if number) or "nothing new"

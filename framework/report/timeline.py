@@ -4,19 +4,24 @@
     2026-11-21 12:00:00   182          182
     2026-11-22 09:30:00   150          182
 
-A line says what was believed from its time on, until that of the next line; `·` is nothing.
+A line says what was believed from its time on, until that of the next line; a cell what was believed to hold from its
+day on, until the next; `·` is nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import combinations
+from typing import TypeVar
 from xml.sax.saxutils import escape
 
 NOTHING = "·"
 FOREVER_YEAR = 9999
 DAY = len("2013-06-01")
 COLUMN_WIDTH, ROW_HEIGHT, SIDE, TOP, MARGIN = 130, 34, 160, 56, 20
+LEGEND = "A cell holds from its day to the next, a line was believed from its time to the next; the last ones are open."
 FILLS = ("#dbeafe", "#fef3c7", "#dcfce7", "#fee2e2", "#ede9fe", "#ffedd5", "#cffafe", "#e5e7eb")
+At = TypeVar("At", bound=date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,24 @@ def timeline(beliefs: Sequence[Belief]) -> Timeline:
     def believed(at: date, told: datetime) -> str | None:
         return next((each.says for each in beliefs if each.holds(at, told)), None)
 
-    return Timeline(tuple(valid), tuple(system), tuple(tuple(believed(at, told) for at in valid) for told in system))
+    lines = {told: tuple(believed(at, told) for at in valid) for told in system}
+    lines = dict(_changing([*lines.items()]))
+    columns = _changing([(at, tuple(cells[place] for cells in lines.values())) for place, at in enumerate(valid)])
+    cells = tuple(zip(*(column for _, column in columns), strict=True)) if columns else ((),) * len(lines)
+    return Timeline(tuple(at for at, _ in columns), tuple(lines), cells)
+
+
+def overlaps(beliefs: Sequence[Belief]) -> bool:
+    """Say whether two beliefs hold at once, as those of one key never do."""
+    return any(
+        a.valid[0] < b.valid[1] and b.valid[0] < a.valid[1] and a.system[0] < b.system[1] and b.system[0] < a.system[1]
+        for a, b in combinations(beliefs, 2)
+    )
+
+
+def _changing(steps: list[tuple[At, tuple[str | None, ...]]]) -> list[tuple[At, tuple[str | None, ...]]]:
+    """Leave out what says the same as the step before it."""
+    return [step for n, step in enumerate(steps) if n == 0 or step[1] != steps[n - 1][1]]
 
 
 def text(drawn: Timeline, width: int | None = None) -> str:
@@ -76,7 +98,7 @@ def _cut(says: str, room: int | None) -> str:
 def svg(drawn: Timeline, title: str) -> str:
     """Return the picture as an SVG document; equal values have equal colours."""
     width = 2 * MARGIN + SIDE + COLUMN_WIDTH * len(drawn.valid)
-    height = 2 * MARGIN + TOP + ROW_HEIGHT * len(drawn.system)
+    height = 2 * MARGIN + TOP + ROW_HEIGHT * (len(drawn.system) + 1)
     values = list(dict.fromkeys(cell for cells in drawn.lines for cell in cells if cell is not None))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
@@ -84,6 +106,7 @@ def svg(drawn: Timeline, title: str) -> str:
         '<rect width="100%" height="100%" fill="white"/>',
         _label(MARGIN, MARGIN + 8, title, 'font-weight="bold" font-size="16"'),
     ]
+    parts.append(_label(MARGIN, height - MARGIN, LEGEND, 'fill="#64748b" font-size="11"'))
     for column, at in enumerate(drawn.valid):
         parts.append(_label(_x(column), MARGIN + TOP - 8, _short(at), 'fill="#64748b" font-size="11"'))
     for row, (told, cells) in enumerate(zip(drawn.system, drawn.lines, strict=True)):

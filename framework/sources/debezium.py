@@ -6,6 +6,8 @@ from pyspark.sql.types import StructType
 
 from framework.errors import FrameMismatchError
 
+OPERATIONS = ("c", "u", "d", "r", "t", "m")
+
 
 def debezium(envelopes: DataFrame, *, sequence: str = "source.lsn", position: str | None = None) -> DataFrame:
     """Return a row for each change: the columns of its table, and `op` and `sequence`, by which it is applied.
@@ -17,7 +19,8 @@ def debezium(envelopes: DataFrame, *, sequence: str = "source.lsn", position: st
         NULL    NULL             t     {lsn: 10}   NULL  NULL        t   10
         NULL    NULL             NULL  NULL
 
-    `op` is Debezium's: c(reate), u(pdate), d(elete), r(ead by a snapshot), t(runcate). A delete has the values of
+    `op` is Debezium's: c(reate), u(pdate), d(elete), r(ead by a snapshot), t(runcate), m(essage, which is of no row);
+    another one stops the stage. A delete has the values of
     `before`, which are only the key unless the database logs whole rows (REPLICA IDENTITY FULL in PostgreSQL). The
     records with no value that Kafka compacts by are left out. `sequence` is SQL over the envelope. For a history it is
     a time, which all changes of a transaction share, so `position` adds a column of that name which orders these:
@@ -44,4 +47,6 @@ def debezium(envelopes: DataFrame, *, sequence: str = "source.lsn", position: st
         return F.when(F.col("op") == "d", gone).otherwise(F.col(f"after.`{name}`")).alias(name)
 
     changes = rows.where(F.col("op").isNotNull())
-    return changes.select(*map(value, after.names), "op", *(F.expr(each).alias(name) for name, each in orders.items()))
+    unknown = F.concat(F.lit("debezium(): op is "), "op", F.lit(f", which is none of {', '.join(OPERATIONS)}"))
+    op = F.when(F.col("op").isin(*OPERATIONS), F.col("op")).otherwise(F.raise_error(unknown)).alias("op")
+    return changes.select(*map(value, after.names), op, *(F.expr(each).alias(name) for name, each in orders.items()))

@@ -147,6 +147,10 @@ class _Comparison:
         have = {each.name: each for each in found.fields}
         by_fold = {each.casefold(): each for each in have}
         lacking = [each for each in declared.fields if each.name.casefold() not in by_fold]
+        wanted = {each.name.casefold() for each in declared.fields}
+        for each in have.values():  # first, since what is lacking may be one of them by its new name
+            if each.name.casefold() not in wanted and (path or each.name not in exempt):
+                self.refusals.append(self._undeclared(each, (*path, each.name), lacking))
         for place, each in enumerate(declared.fields):
             here = (*path, each.name)
             if each.name in have:
@@ -160,10 +164,6 @@ class _Comparison:
                     f"{_said((*path, other))} differs from {_said(here)} in case only, and Delta takes both for one "
                     f"column: declare it as {other!r}"
                 )
-        wanted = {each.name.casefold() for each in declared.fields}
-        for each in have.values():
-            if each.name.casefold() not in wanted and (path or each.name not in exempt):
-                self.refusals.append(self._undeclared(each, (*path, each.name), lacking))
 
     def _lacks(self, column: StructField, path: Path, where: str) -> None:
         lacks = f"it lacks {_said(path)} {_type(column)}"

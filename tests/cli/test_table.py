@@ -10,6 +10,7 @@ from deltalake import DeltaTable as Independent
 from deltalake import QueryBuilder
 
 from framework.errors import NoHistoryError
+from framework.report.timeline import LEGEND
 from framework.tables import Lake, Table
 from tests.command import ROOT, Said, lakegate
 from tests.delta import given
@@ -68,6 +69,8 @@ def test_both_times_of_a_key_are_drawn(planes: Lake, tmp_path: Path) -> None:
         "system time           2004-01-01   2013-06-01",
         "2014-01-10 09:00:00   seats=55     seats=55",
         "2014-01-22 11:00:00   seats=55     seats=50",
+        LEGEND,
+        f"Drawn: {picture}",
     ]
     assert len(list(ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}g"))) == 4
 
@@ -80,6 +83,7 @@ def test_a_picture_says_what_was_believed_and_not_where_it_was_read(planes: Lake
     assert said.out.splitlines()[2:] == [
         "2014-01-10 09:00:00   seats=55     seats=55",
         "2014-01-22 11:00:00   seats=55     seats=50",
+        LEGEND,
     ]
 
 
@@ -109,21 +113,21 @@ def test_times_are_utc_whatever_the_zone_of_the_machine(planes: Lake, oslo: None
     assert "2014-01-10 09:00:00" in printed
     assert "2014-01-22 11:00:00" in printed
     drawn = _said(planes, "silver.planes", "--key", "tail=N1", "--timeline").out
-    assert [line[:19] for line in drawn.splitlines()[2:]] == ["2014-01-10 09:00:00", "2014-01-22 11:00:00"]
+    assert [line[:19] for line in drawn.splitlines()[2:-1]] == ["2014-01-10 09:00:00", "2014-01-22 11:00:00"]
     compared = lakegate(ROOT, "diff", "silver.planes", "--from", "0", "--set", f"lake.root={planes.root}").out
     assert "2014-01-10 09:00:00" in compared
 
 
 def test_other_engines_see_what_is_believed_now_by_a_view(planes: Lake) -> None:
     wanted = [("N1", 50, date(2013, 6, 1)), ("N1", 55, date(2004, 1, 1)), ("N2", 9, date(2004, 1, 1))]
-    seen = "SELECT tail, seats, valid_from FROM silver.planes_now ORDER BY ALL"
+    seen = "SELECT tail, seats, valid_from FROM silver.planes_believed ORDER BY ALL"
     with duckdb.connect() as duck:
         known = QueryBuilder().register("t", Independent(planes.path("silver.planes")))
         duck.register("arrow", known.execute("SELECT * FROM t").read_all())
         duck.execute("CREATE SCHEMA silver; CREATE TABLE silver.planes AS SELECT * FROM arrow")
         duck.execute(_said(planes, "silver.planes", "--view", "duckdb").out)
         assert duck.execute(seen).fetchall() == wanted
-        shown = [name for name, *_ in duck.execute("DESCRIBE silver.planes_now").fetchall()]
+        shown = [name for name, *_ in duck.execute("DESCRIBE silver.planes_believed").fetchall()]
         assert shown == ["tail", "seats", "valid_from", "valid_to"]
 
     spark, view = planes.spark, _said(planes, "silver.planes", "--view", "spark").out.strip().rstrip(";")
@@ -137,6 +141,7 @@ def test_what_cannot_be_drawn_or_asked_says_why(planes: Lake) -> None:
     for arguments, why in (
         (("--timeline",), "--timeline draws one key"),
         (("--timeline", "--key", "tail"), "say COLUMN=VALUE"),
+        (("--timeline", "--key", "valid_from=2004-01-01"), "are of several keys"),
         (("--timeline", "--key", "tial=N1"), "Did you mean 'tail'?"),
     ):
         said = _said(planes, "silver.planes", *arguments)

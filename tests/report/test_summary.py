@@ -47,6 +47,13 @@ def test_rows_that_lost_to_a_later_one_are_counted(capsys: pytest.CaptureFixture
     assert _table(said)[0][1] == "2 inserted, 1 superseded by a later row"
 
 
+def test_a_load_into_a_history_says_what_was_applied_and_what_became_of_its_rows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = _summed(capsys, _loaded(Counts(read=4, updated=3, unchanged=1, closed=1, written=5)))
+    assert _table(said)[0][1] == "3 applied, 1 unchanged, 1 closed, 5 written"
+
+
 def test_a_load_that_changed_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert _table(_summed(capsys, _loaded(Counts(read=0))))[0][1] == "nothing new"
 

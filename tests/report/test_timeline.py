@@ -1,7 +1,7 @@
 from datetime import UTC, date, datetime
 from xml.etree import ElementTree
 
-from framework.report.timeline import Belief, svg, text, timeline
+from framework.report.timeline import Belief, overlaps, svg, text, timeline
 
 NEW_YEAR, JUNE, NOVEMBER = date(2013, 1, 1), date(2013, 6, 1), date(2013, 11, 15)
 FIRST, SECOND = datetime(2014, 1, 10, 9, tzinfo=UTC), datetime(2014, 1, 22, 11, 15, 0, 1, tzinfo=UTC)
@@ -22,11 +22,22 @@ def test_a_line_is_what_was_believed_from_a_time_on() -> None:
     assert text(timeline(BELIEFS[::-1])) == DRAWN
 
 
+def test_what_says_the_same_as_what_is_before_it_is_drawn_once() -> None:
+    split = [
+        Belief("55", (NEW_YEAR, JUNE), (FIRST, SECOND)),
+        Belief("55", (JUNE, OPEN), (FIRST, FOREVER)),
+        Belief("55", (NEW_YEAR, JUNE), (SECOND, FOREVER)),
+    ]
+    assert text(timeline(split)) == "system time           2013-01-01\n2014-01-10 09:00:00   55"
+    assert not overlaps(split)
+    assert overlaps([*split, Belief("9", (JUNE, NOVEMBER), (SECOND, FOREVER))])
+
+
 def test_long_values_are_cut_to_the_width_of_a_terminal() -> None:
     long = [Belief("owner=somebody with a very long name", each.valid, each.system) for each in BELIEFS]
     lines = text(timeline(long), 80).splitlines()
     assert max(map(len, lines)) <= 80
-    assert "owner=somebody…" in lines[1]
+    assert lines[1].count("owner=somebody with a v…") == 2  # two columns, since the first two say the same
     assert text(timeline(BELIEFS), 20) == DRAWN
 
 

@@ -53,6 +53,12 @@ def test_each_envelope_of_the_documentation_is_a_change_and_a_record_without_val
     assert sorted(map(tuple, found.collect()), key=lambda row: row[-1]) == WANTED
 
 
+def test_an_operation_that_debezium_does_not_have_is_refused_not_applied(spark: SparkSession) -> None:
+    found = debezium(parsed(spark, ENVELOPE, EVENTS[0] | {"op": "z"}))
+    with pytest.raises(Exception, match=r"debezium\(\): op is z, which is none of c, u, d, r, t, m"):
+        found.collect()
+
+
 def test_a_sequence_may_be_a_time_and_before_may_have_the_key_only(spark: SparkSession) -> None:
     frame = parsed(spark, ENVELOPE.replace(f"before struct<{CUSTOMER}>", "before struct<id bigint>"), *EVENTS)
     found = debezium(frame, sequence="timestamp_millis(source.ts_ms)", position="source.lsn")

@@ -162,6 +162,9 @@ def test_every_question_is_answered_as_by_a_dict_of_days(lake: Lake, rows: Calla
         history_of(lake, CITIES, {"name": "x"})
     with pytest.raises(FrameMismatchError, match="its keys are id, name: give a value of each"):
         history_of(lake, replace(CITIES, keys=("id", "name")), (some, "x"))
+    assert history_of(lake, CITIES, str(some)).collect() == one
+    with pytest.raises(FrameMismatchError, match="'id' is bigint, not 'two'"):
+        history_of(lake, CITIES, "two")
     wrong: Any = "2024-03-01"
     with pytest.raises(NoTimeError, match=r"'2024-03-01' is no time\. Give a date"):
         as_of(lake, CITIES, valid=wrong)
@@ -224,6 +227,8 @@ def test_p13_a_slice_of_a_sequenced_join_is_the_join_of_the_slices(spark: SparkS
     assert sorted(one.collect()) == sorted(sequenced_join(valid, other, on=["k"], over=[("vf", "vt")]).collect())
     with pytest.raises(FrameMismatchError, match="both have 'a'"):
         sequenced_join(left, left, on=["k"], over=periods)
+    with pytest.raises(FrameMismatchError, match="the right frame lacks 'sf'"):
+        sequenced_join(left, other, on=["k"], over=periods)
 
 
 class Hour(RowModel):

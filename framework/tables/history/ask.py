@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType
 
-from framework.errors import FrameMismatchError, NoHistoryError, NoTimeError
+from framework.errors import FrameMismatchError, NoHistoryError, NoTimeError, meant
 from framework.tables.compare import comparable
 from framework.tables.history.times import FOREVER_AT, timestamp
 from framework.tables.lake import Lake
@@ -19,7 +19,7 @@ from framework.tables.layout import DELETED, SYSTEM, VALID
 from framework.tables.names import pair, several
 from framework.tables.prepare import ADDED
 from framework.tables.read import read
-from framework.tables.sql import unlike
+from framework.tables.sql import text, unlike
 from framework.tables.table import Table
 
 Period = tuple[str, str]
@@ -127,9 +127,20 @@ def history_of(lake: Lake, table: Table, key: Any, *, version: int | None = None
         said = [f"its keys are {', '.join(table.keys)}: give a value of each, {{name: value}}"]
         raise FrameMismatchError(f"history_of({table.name!r})", said, list(named))
     rows = read(lake, table, version=version)
+    if wrong := [name for name, value in named.items() if not _fits(rows, name, value)]:
+        kinds = (f"{name!r} is {rows.schema[name].dataType.simpleString()}, not {named[name]!r}" for name in wrong)
+        raise FrameMismatchError(f"history_of({table.name!r})", [*kinds], list(named))
     values = {n: F.expr(timestamp(_instant(v))) if isinstance(v, datetime) else F.lit(v) for n, v in named.items()}
     wanted = (F.col(name) == value.cast(rows.schema[name].dataType) for name, value in values.items())
     return rows.where(reduce(and_, wanted)).orderBy(*(of.system_time or ())[:1], of.valid[0])
+
+
+def _fits(rows: DataFrame, name: str, value: Any) -> bool:
+    """Say whether a text can be cast to the type of a column; what is no text is Spark's to compare."""
+    if not isinstance(value, str):
+        return True
+    kind = rows.schema[name].dataType.simpleString()
+    return rows.sparkSession.range(1).where(f"try_cast({text(value)} AS {kind}) IS NOT NULL").count() == 1
 
 
 def belief_changes(
@@ -194,7 +205,13 @@ def sequenced_join(
     """
     on, over = several(on), _periods(over)
     ends = [name for period in over for name in period]
-    said = [f"it lacks {name!r}" for frame in (left, right) for name in (*on, *ends) if name not in frame.columns]
+    sides = (("left", left), ("right", right))
+    said = [
+        f"the {side} frame lacks {name!r}{meant(name, frame.columns)}"
+        for side, frame in sides
+        for name in (*on, *ends)
+        if name not in frame.columns
+    ]
     said += [f"both have {name!r}" for name in left.columns if name in right.columns and name not in (*on, *ends)]
     if said:
         raise FrameMismatchError("sequenced_join()", said, [*left.columns, *right.columns])

@@ -12,25 +12,27 @@ QUOTES = {"athena": '"', "duckdb": '"', "spark": "`", "trino": '"'}
 
 
 def current_view(of: Periods, columns: Sequence[str], engine: str) -> str:
-    """Return the statement that makes the view `<table>_now`: the periods that are believed now, without system time.
+    """Return the statement that makes the view `<table>_believed`: the periods believed now, without system time.
 
-        silver.planes                       silver.planes_now
+        silver.planes                       silver.planes_believed
         tail  valid   system                tail  valid
         N1    [1, ∞)  [10:00, 11:00)        N1    [1, 3)
         N1    [1, 3)  [11:00, ∞)
 
-    Of a table of the latest state it is the rows without a tombstone.
+    Of a table of versions it is `<table>_versions`, the rows without traces; of one of the latest state `<table>_now`,
+    those without a tombstone.
     """
 
     def name(column: str) -> str:
         return f"{QUOTES[engine]}{column}{QUOTES[engine]}"
 
     if of.deleted:
-        kept, conditions = [of.deleted], [f"{name(of.deleted)} IS NULL"]
+        called, kept, conditions = "now", [of.deleted], [f"{name(of.deleted)} IS NULL"]
     else:
-        kept, conditions = [*(of.system_time or ())], [f"{name(of.valid[0])} < {name(of.valid[1])}"]
+        called, kept, conditions = "versions", list[str](), [f"{name(of.valid[0])} < {name(of.valid[1])}"]
         if of.system_time:
+            called, kept = "believed", [*of.system_time]
             conditions.append(f"{name(of.system[1])} > {LATE}")
     shown = ",\n    ".join(name(column) for column in columns if column not in kept)
     where = "\n  AND ".join(conditions)
-    return f"CREATE OR REPLACE VIEW {of.table}_now AS\nSELECT\n    {shown}\nFROM {of.table}\nWHERE {where}"
+    return f"CREATE OR REPLACE VIEW {of.table}_{called} AS\nSELECT\n    {shown}\nFROM {of.table}\nWHERE {where}"
