@@ -134,9 +134,15 @@ class Lease:
 
     def _release(self) -> None:
         fault.point(f"before release {self.name}")
-        if not self._lost.is_set():
-            self._grants.replace(_name(self._number), replace(self._mine, released=True))
-        self._stops.delete(self._mine.token)
+        try:
+            if not self._lost.is_set():
+                self._grants.replace(_name(self._number), replace(self._mine, released=True))
+            self._stops.delete(self._mine.token)
+        except (
+            LakegateError,
+            OSError,
+        ) as error:  # it is free once its holder is gone; what came of the run is what is told
+            log.event("release_failed", level=30, lease=self.name, error=str(error))
         fault.point(f"after release {self.name}")
 
     def _newest(self) -> tuple[int, Grant | None]:

@@ -50,11 +50,13 @@ def erase(lake: Lake, where: Where, person: Person) -> int:
 
     The commit tells the digest, and no value. A table whose rows are about persons has one though there are none to
     remove: an older version may hold what it has lost since, and is not to be gone back to. In a table with deletion
-    vectors, also of earlier, the files that still hold such rows are written anew, in a second commit. Where another
-    writer comes between, what it wrote is looked at too. Raises UnreadableTableError, and ConflictError where other
-    writers leave no room.
+    vectors, also of earlier, the files that still hold such rows are written anew, in a second commit. Drafts of
+    commits that were never made are removed from the log's folder. Where another writer comes between, what it wrote is
+    looked at too. Raises UnreadableTableError, and ConflictError where other writers leave no room.
     """
     rows = outlast(where.table, partial(_attempt, lake, where, person))
+    # Of a writer that was killed in its commit: they tell the least and the greatest values of its files.
+    lake.storage.delete_begun(f"{lake.path(where.table)}/_delta_log")
     if VECTORS in lake.properties(where.table):  # it tells the digest too: the old files are in the table until then
         purge = f"REORG TABLE delta.`{lake.path(where.table)}` APPLY (PURGE)"
         outlast(where.table, lambda: _session(lake, person).sql(purge))

@@ -92,6 +92,25 @@ def test_a_lease_is_held_until_it_is_given_back(disk: Lake, us: Holder) -> None:
         lease.require()
 
 
+def test_a_lease_that_cannot_be_given_back_hides_nothing_and_is_free_once_its_holder_is_gone(
+    disk: Lake, us: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise StorageError("leases", "no space left on device")
+
+    def failing() -> None:
+        monkeypatch.setattr(Documents, "replace", full)
+        raise ZeroDivisionError
+
+    with _running() as jvm:
+        with pytest.raises(ZeroDivisionError), Lease(disk, NAME, _here(jvm, jvm)).held(EXPIRY, 0):
+            failing()
+        monkeypatch.undo()
+        assert not _newest(disk).released
+    with Lease(disk, NAME, us).held(EXPIRY, 0) as lease:
+        lease.require()
+
+
 def test_a_lease_is_given_back_when_its_run_fails(disk: Lake, us: Holder) -> None:
     with pytest.raises(ZeroDivisionError), Lease(disk, NAME, us).held(EXPIRY, 0):
         1 / 0  # noqa: B018
