@@ -7,9 +7,11 @@ from typing import Any
 
 from framework.batch import Position
 from framework.config import Settings
+from framework.errors import DataRefusedError
 from framework.pipeline.job import Job
 from framework.pipeline.plan import news, positions
 from framework.pipeline.work import reading
+from framework.sources.source import News
 from framework.state import History
 from framework.tables import Lake
 from framework.tables.commit import Transaction, find_commit
@@ -28,7 +30,10 @@ class JobBookmark:
 
 
 def bookmark(job: Job, lake: Lake, settings: Settings, clock: Callable[[], datetime]) -> JobBookmark:
-    """Find out how far a job has read; nothing is written, and a run may be going on."""
+    """Find out how far a job has read; nothing is written, and a run may be going on.
+
+    What waits may be something that a run would refuse: then it says so, and why.
+    """
     history = History(lake, job.name)
     reached = positions(job, lake, job.name)
     commits = {}
@@ -43,7 +48,10 @@ def bookmark(job: Job, lake: Lake, settings: Settings, clock: Callable[[], datet
         return JobBookmark("none", "everything, each time", position, commits)
     source: Any = job.incremental.does
     read = source.position(last.bookmark) if last and last.bookmark else "nothing"
-    found = news(job, reading(lake, settings, clock()), history)
+    try:
+        found = news(job, reading(lake, settings, clock()), history)
+    except DataRefusedError as error:
+        found = News(None, "refused", (str(error),))
     interrupted = history.open_position()
     notes = (f"batch {interrupted} is open: the next run takes it up first",) if interrupted else ()
     return JobBookmark(job.incremental.name, read, position, commits, found.said, (*notes, *found.notes))

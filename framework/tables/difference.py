@@ -236,14 +236,8 @@ class _Comparison:
     def _comment(self, declared: StructField, found: StructField, path: Path) -> None:
         comment = declared.metadata.get("comment")
         if comment and found.metadata.get("comment") != comment:
-            clause = f"ALTER COLUMN {named(path)} COMMENT {text(comment)}"
-            self.alter(
-                "describe",
-                "describe",
-                f"{_said(path)} is not described so",
-                f"describe {_said(path)}: {comment}",
-                clause,
-            )
+            clause, does = f"ALTER COLUMN {named(path)} COMMENT {text(comment)}", f"describe {_said(path)}: {comment}"
+            self.alter("describe", "describe", f"{_said(path)} is not described so", does, clause)
 
     def top_level(self, now: Layout) -> None:
         """Compare what only whole columns have: whether they may be NULL, and what they are generated as."""

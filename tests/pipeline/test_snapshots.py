@@ -9,9 +9,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from framework import fault
-from framework.config import Settings
+from framework.config import LandingSettings, Settings
 from framework.errors import SnapshotError
 from framework.pipeline import Job, extract, load
+from framework.pipeline.bookmarks import bookmark
 from framework.pipeline.rollback import plan_rollback, rollback
 from framework.pipeline.work import at_work
 from framework.sources import files, incremental
@@ -80,7 +81,7 @@ def history(lake: Lake) -> list[tuple[object, ...]]:
 
 
 def test_each_day_is_a_batch_of_all_its_files_and_a_day_that_comes_late_is_refused_until_it_is_taken_away(
-    lake: Lake, run_job: RunJob, tmp_path: Path, arrive: Callable[..., Path]
+    lake: Lake, settings: Settings, run_job: RunJob, tmp_path: Path, arrive: Callable[..., Path]
 ) -> None:
     arrive("2024-01-02/1.csv", "1,oslo")
     arrive("2024-01-02/2.csv", "2,rome")
@@ -95,6 +96,10 @@ def test_each_day_is_a_batch_of_all_its_files_and_a_day_that_comes_late_is_refus
     with pytest.raises(SnapshotError, match=r"2024-01-02/3.csv is a snapshot of 2024-01-02 00:00"):
         run_job(job, landing=tmp_path)
     assert history(lake) == known
+    there = settings.model_copy(update={"landing": LandingSettings(root=str(tmp_path))})
+    waits = bookmark(job, lake, there, lambda: NOON)
+    assert (waits.read, waits.waiting) == ("2024-01-03.csv", "refused")
+    assert "2024-01-02/3.csv is a snapshot of 2024-01-02" in waits.notes[0]
     late.unlink()
     run_job(job, landing=tmp_path)
     assert history(lake) == [
