@@ -527,21 +527,31 @@ class PeriodError(DataRefusedError, ValueError):
 
 
 class SnapshotError(DataRefusedError, ValueError):
-    """A full snapshot comes after a later one, or is of no one time."""
+    """A full snapshot comes after a later one, is of no one time, or is not full."""
 
-    def __init__(self, subject: str, at: str, last: str | None = None) -> None:
-        self.subject, self.at, self.last = subject, at, last
-        if last is None:
-            said = (
-                f"is of {at}, and a full snapshot is of one time, by which what it lacks ends. Let a batch be one "
-                "snapshot: incremental(files(...), dated=..., snapshots=True)"
-            )
-        else:
-            said = (
-                f"is a snapshot of {at}, and one of {last} was loaded before: what is known since would be lost. Take "
-                "it away and run again, with --replan if other loads of its batch are in"
-            )
-        super().__init__(f"{subject} {said}.")
+    def __init__(self, subject: str, reason: str) -> None:
+        self.subject, self.reason = subject, reason
+        super().__init__(f"{subject} {reason}.")
+
+    @classmethod
+    def late(cls, subject: str, at: str, last: str) -> "SnapshotError":
+        """Say that a later one was loaded before."""
+        reason = f"is a snapshot of {at}, and one of {last} was loaded before: what is known since would be lost"
+        return cls(subject, f"{reason}. Take it away and run again, with --replan if other loads of its batch are in")
+
+    @classmethod
+    def of_no_time(cls, subject: str, at: str) -> "SnapshotError":
+        """Say of which time, or times, it is."""
+        reason = f"is of {at}, and a full snapshot is of one time, by which what it lacks ends"
+        return cls(subject, f"{reason}. Let a batch be one: incremental(files(...), dated=..., snapshots=True)")
+
+    @classmethod
+    def malformed(cls, subject: str, number: int, examples: Sequence[str]) -> "SnapshotError":
+        """Say how many records are not of their row model."""
+        reason = (
+            f"comes from {number:,} malformed record(s), and a key that is lacking would end: {'; '.join(examples)}"
+        )
+        return cls(subject, f"{reason}. Mend the file, or let the row model take them and mend them in a transform")
 
 
 class ContradictionError(DataRefusedError, ValueError):

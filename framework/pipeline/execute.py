@@ -21,6 +21,7 @@ from framework.errors import (
     FrameMismatchError,
     LakegateError,
     PinVanishedError,
+    SnapshotError,
     StageFailedError,
 )
 from framework.pipeline.call import call
@@ -28,7 +29,15 @@ from framework.pipeline.check import location
 from framework.pipeline.job import Job
 from framework.pipeline.node import Node, origins
 from framework.pipeline.plan import fingerprint
-from framework.quality import broke_rule, enforce, keep_malformed, malformed_table, violations, well_formed
+from framework.quality import (
+    broke_rule,
+    enforce,
+    keep_malformed,
+    malformed_examples,
+    malformed_table,
+    violations,
+    well_formed,
+)
 from framework.sources import Reading
 from framework.sources.changes import Changes
 from framework.sources.source import file_gone
@@ -37,6 +46,7 @@ from framework.state.erased import erased
 from framework.state.holds import holds
 from framework.tables import Counts, Loaded, Table, Write, load
 from framework.tables.commit import Transaction, position_of, utc_now
+from framework.tables.history.scd2 import Versions
 from framework.tables.load import is_applied, loaded_before
 from framework.tables.maintain import Maintain, carry_out
 from framework.tables.person import untold, without
@@ -87,6 +97,7 @@ class Execution:
     frames: dict[str, DataFrame] = field(default_factory=dict)
     unchecked: dict[str, DataFrame] = field(default_factory=dict)
     malformed: dict[str, DataFrame] = field(default_factory=dict)
+    lacking: dict[str, int] = field(default_factory=dict)
     kept: list[DataFrame] = field(default_factory=list)
 
     def stages(self) -> Iterator[StageReport]:
@@ -152,6 +163,8 @@ class Execution:
                 whole = rows
                 rows, found, aside, mention = well_formed(whole, erased(self.reading.lake))
                 reads += f", {found:,} rows"
+                if aside > mention:
+                    self.lacking[node.name] = aside - mention
                 if aside:
                     self.malformed[node.name] = whole
                     left_out = f"; {mention:,} left out, {OF_ERASED}" if mention else ""
@@ -178,6 +191,7 @@ class Execution:
             loaded = loaded_before(lake, node.table, transaction)
         else:
             write = self._write(node)
+            self._require_full(node, write)
             rows, left_out = self._without_erased(node.table, frame)
             with self.guard(node.table.name):
                 loaded = load(lake, node.table, write, rows, transaction)
@@ -219,6 +233,14 @@ class Execution:
         if not found or None in found:
             return write
         return replace(write, touched=tuple(dict.fromkeys(value for values in found for value in values or ())))
+
+    def _require_full(self, node: Node, write: Write) -> None:
+        """Raise SnapshotError where a full snapshot, by which what lacks ends, comes from malformed records too."""
+        if isinstance(write, Versions) and write.absent == "delete":
+            for origin in origins(node, {each.key: each for each in self.job.nodes}):
+                if number := self.lacking.get(origin.name):
+                    examples = malformed_examples(self.malformed[origin.name], erased(self.reading.lake))
+                    raise SnapshotError.malformed(f"The batch for {node.name}", number, examples)
 
     def _find_malformed(self) -> None:
         """Find what an earlier attempt of the batch has kept aside, so that the version is published."""

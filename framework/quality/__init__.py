@@ -1,7 +1,7 @@
 """Quality: the rules of a row model, applied once where a frame is made, and records that are not of it."""
 
 from framework.quality.expectation import broke_rule, enforce, violations
-from framework.quality.malformed import keep_malformed, malformed_table, well_formed
+from framework.quality.malformed import keep_malformed, malformed_examples, malformed_table, well_formed
 from framework.tables.rules import Rule, rules
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "broke_rule",
     "enforce",
     "keep_malformed",
+    "malformed_examples",
     "malformed_table",
     "rules",
     "violations",

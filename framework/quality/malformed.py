@@ -14,6 +14,7 @@ from framework.tables.commit import Transaction
 from framework.tables.person import Person, mentions
 from framework.tables.prepare import INGESTED_AT, MALFORMED, SOURCE_FILE
 
+EXAMPLES = 3
 TOLD_BY = ("frame", SOURCE_FILE, "record")
 
 
@@ -32,6 +33,13 @@ def well_formed(rows: DataFrame, erased: Sequence[Person] = ()) -> tuple[DataFra
     assert counted is not None
     kept = rows.where(F.col(MALFORMED).isNull()).drop(MALFORMED)
     return kept, counted["all"], counted["malformed"], counted["mentions"]
+
+
+def malformed_examples(rows: DataFrame, erased: Sequence[Person] = ()) -> list[str]:
+    """Quote a few malformed records with their files, none that mentions persons who were erased."""
+    said = rows.where(F.col(MALFORMED).isNotNull() & ~mentions(F.col(MALFORMED), erased))
+    few = said.select(SOURCE_FILE, MALFORMED).orderBy(SOURCE_FILE, MALFORMED).limit(EXAMPLES).collect()
+    return [f"{record!r} in {file}" for file, record in few]
 
 
 def keep_malformed(

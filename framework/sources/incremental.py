@@ -301,7 +301,7 @@ def _first_snapshot(
             first.append(file)
     newest = max(map(date, read), default=None)
     if first and newest and of <= newest:
-        raise SnapshotError(min(file.path for file in first), f"{of:%Y-%m-%d %H:%M}", f"{newest:%Y-%m-%d %H:%M}")
+        raise SnapshotError.late(min(file.path for file in first), f"{of:%Y-%m-%d %H:%M}", f"{newest:%Y-%m-%d %H:%M}")
     return sorted(first, key=lambda file: file.path)
 
 

@@ -110,6 +110,24 @@ def test_each_day_is_a_batch_of_all_its_files_and_a_day_that_comes_late_is_refus
     ]
 
 
+def test_a_snapshot_with_a_malformed_record_is_refused_since_its_key_would_end(
+    lake: Lake, run_job: RunJob, tmp_path: Path, arrive: Callable[..., Path]
+) -> None:
+    arrive("2024-01-02.csv", "1,oslo", "2,rome")
+    run_job(job, landing=tmp_path)
+    known = history(lake)
+    broken = arrive("2024-01-03.csv", "one,oslo", "2,rome")
+    with pytest.raises(SnapshotError, match=r"1 malformed record\(s\), .* would end: 'one,oslo' in .*2024-01-03.csv"):
+        run_job(job, landing=tmp_path)
+    assert history(lake) == known
+    broken.write_text("id,city\n1,oslo\n2,rome\n")
+    run_job(job, landing=tmp_path)
+    assert history(lake) == known
+    arrive("2024-01-04.csv", "1,oslo", "two,rome")
+    upserted = Job("snapshots", stages=[extract(raw=source), newest, load(newest, into=NEWEST, write=sync())])
+    assert run_job(upserted, landing=tmp_path).last.stages[0].note.startswith("1 malformed, kept in")
+
+
 def test_a_batch_that_was_killed_is_taken_up_and_one_that_is_rolled_back_can_be_told_anew(
     lake: Lake,
     settings: Settings,

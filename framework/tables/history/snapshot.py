@@ -26,11 +26,12 @@ def time_of_snapshot(shape: Shape, rows: DataFrame, column: str) -> int:
     first, last, without, read = found
     subject = f"The batch for table {shape.table.name!r}"
     if not read:
-        raise SnapshotError(subject, "no time, for it has no rows")
+        raise SnapshotError.of_no_time(subject, "no time, for it has no rows")
     if without:
-        raise SnapshotError(subject, f"no one time: {column!r} is NULL in {without:,} rows")
+        raise SnapshotError.of_no_time(subject, f"no one time: {column!r} is NULL in {without:,} rows")
     if first != last:
-        raise SnapshotError(subject, f"no one time: {column!r} is {written(shape, first)} to {written(shape, last)}")
+        days = f"{written(shape, first)} to {written(shape, last)}"
+        raise SnapshotError.of_no_time(subject, f"no one time: {column!r} is {days}")
     return int(first)
 
 
@@ -39,7 +40,7 @@ def require_latest(lake: Lake, shape: Shape, at: int) -> None:
     noted = newest_note(lake, shape.table.name, SNAPSHOT_AT)
     last = _latest_in(lake, shape) if noted is None else _read(shape, noted)
     if last is not None and at < last:
-        raise SnapshotError(f"The batch for table {shape.table.name!r}", written(shape, at), written(shape, last))
+        raise SnapshotError.late(f"The batch for table {shape.table.name!r}", written(shape, at), written(shape, last))
 
 
 def written(shape: Shape, number: int) -> str:
