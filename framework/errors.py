@@ -52,7 +52,8 @@ LakegateError
 │   ├── ProgramUsageError · PythonMissingError
 │   ├── LocalEmrMissingError · FolderNameError · ForeignFolderError · PortTakenError
 │   └── NotStartedError · RunsOtherwiseError
-└── StageFailedError (1)            anything else that a stage raised
+├── StageFailedError (1)            anything else that a stage raised
+└── SparkFailedError (1)            anything else that Spark raised, outside of a stage
 """
 
 import re
@@ -1677,6 +1678,21 @@ class StageFailedError(LakegateError, RuntimeError):
     def __init__(self, job: str, stage: str, where: str, cause: BaseException) -> None:
         self.job, self.stage, self.where = job, stage, where
         super().__init__(f"Stage {stage!r} of job {job!r} failed{where}: {type(cause).__name__}: {_in_short(cause)}")
+
+
+class SparkFailedError(LakegateError, RuntimeError):
+    """Spark raised something that is not ours, outside of a job's stages; the cause is kept."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(
+            f"Spark failed: {_in_short(cause)}\nWhat was committed before stays, and nothing else is in the tables. "
+            "Mend the cause, and run the command again."
+        )
+
+    @staticmethod
+    def is_cause(error: BaseException) -> bool:
+        """Say whether Spark, or the JVM behind it, raised an error; told by its module, so that none is imported."""
+        return type(error).__module__.startswith(("pyspark.errors", "py4j"))
 
 
 def _in_short(cause: BaseException) -> str:

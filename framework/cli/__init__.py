@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from framework.arguments import unpack
-from framework.errors import LakegateError
+from framework.errors import LakegateError, SparkFailedError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -15,11 +15,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # What YARN's shell would have changed was packed by `submit`, whatever entrypoint a project has.
         app(args=unpack(sys.argv[1:] if arguments is None else arguments), prog_name="lakegate")
     except LakegateError as error:
-        print(f"Error: {error}", *getattr(error, "__notes__", ()), sep="\n  at ", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
+        _end(error)
+    except Exception as error:
+        if not SparkFailedError.is_cause(error):
+            raise
+        _end(SparkFailedError(error))
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)  # noqa: T201
         sys.exit(130)
+
+
+def _end(error: LakegateError) -> None:
+    print(f"Error: {error}", *getattr(error, "__notes__", ()), sep="\n  at ", file=sys.stderr)  # noqa: T201
+    sys.exit(error.exit_code)
 
 
 __all__ = ["main"]

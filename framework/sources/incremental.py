@@ -246,8 +246,9 @@ def incremental(
             raise DeclarationError(subject, "files are read by their names; by= and lag= are for table() and jdbc()")
         if max_files_per_batch < 1:
             raise DeclarationError(subject, f"max_files_per_batch is {max_files_per_batch} and must be at least 1")
-        if dated is not None and "{yyyy}" not in dated:
-            raise DeclarationError(subject, f"dated={dated!r} must hold {{yyyy}}, and may {{MM}}, {{dd}} and {{HH}}")
+        if dated is not None and not _is_date(dated):
+            must = "must hold {yyyy}, and may {MM}, {dd} and {HH}, each once and none without the larger ones"
+            raise DeclarationError(subject, f"dated={dated!r} {must}")
         if snapshots and dated is None:
             raise DeclarationError(subject, "snapshots are told apart by their dates: dated='{yyyy}-{MM}-{dd}'")
         return IncrementalFiles(source, max_files_per_batch, dated, snapshots)
@@ -303,6 +304,12 @@ def _first_snapshot(
     if first and newest and of <= newest:
         raise SnapshotError.late(min(file.path for file in first), f"{of:%Y-%m-%d %H:%M}", f"{newest:%Y-%m-%d %H:%M}")
     return sorted(first, key=lambda file: file.path)
+
+
+def _is_date(dated: str) -> bool:
+    """Say whether a pattern names a year, or further parts of a time down to one, in any order."""
+    named = re.findall(r"\{(.*?)\}", dated)
+    return bool(named) and sorted(named) == sorted([*DATE_PARTS][: len(named)])
 
 
 def _is_in(date: datetime, interval: Interval) -> bool:

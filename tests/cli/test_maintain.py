@@ -53,7 +53,7 @@ def _version(shop: Path) -> int:
 
 def test_a_table_is_looked_at_compared_maintained_and_restored(shop: Path) -> None:
     told = _done(shop, "table", "silver.orders")
-    for words in ("versions 0 to 2", "amount double", "DELETE", "orders/silver.orders 1", "1 of 1 rows", " KB, "):
+    for words in ("versions 0 to 2", "amount double", "DELETE", "orders/silver.orders 1", "1 of 1 row", " KB, "):
         assert words in told
     assert "Columns" not in _done(shop, "table", "silver.orders", "--limit", "1")
 
@@ -87,3 +87,19 @@ def test_a_table_is_looked_at_compared_maintained_and_restored(shop: Path) -> No
     assert isinstance(refused.error, RestoreRefusedError)
     assert "`lakegate rollback orders --to RUN` moves it too" in " ".join(refused.err.split())
     assert "nothing new" in _done(shop, "run", "orders")
+
+
+def test_what_spark_fails_at_is_said_in_short(shop: Path, spark: SparkSession) -> None:
+    (shop / "jobs" / "upkeep.py").write_text(UPKEEP.replace("recovery_days=20", "small_files=2"))
+    orders = str(shop / "lake" / "silver" / "orders")
+    spark.read.format("delta").load(orders).write.format("delta").mode("append").save(orders)
+    for file in map(Path, DeltaTable(orders).file_uris()):
+        file.write_bytes(b"PAR0" * (file.stat().st_size // 4 + 1))
+        file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+    said = _said(shop, "maintain", "silver.orders")
+    error = said.err.split("Error: ")[-1]
+    assert (said.code, error.startswith("Spark failed: ")) == (1, True), said.err
+    assert "is not a Parquet file" in error
+    assert "\tat org.apache" not in error
+    assert error.splitlines()[-1].startswith("What was committed before stays")
+    assert _version(shop) == 3
