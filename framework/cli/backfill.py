@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from framework.cli.console import counted
 from framework.cli.job_command import JobCommands
 from framework.cli.options import moment
 from framework.cli.start import clock, start
@@ -46,6 +45,7 @@ def backfill_job(
     resume: str | None,
 ) -> None:
     """Run a job over a past interval, slice by slice, and print what each slice read and wrote."""
+    from framework.cli.console import counted
     from framework.pipeline.backfill import backfill, begin_backfill, find_backfill, require_backfill
     from framework.pipeline.parameters import values
     from framework.pipeline.work import at_work
