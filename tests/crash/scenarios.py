@@ -387,6 +387,21 @@ remembering = Job(
     ],
 )
 
+a_day = _orders(dated="{yyyy}-{MM}-{dd}", snapshots=True)
+
+
+def listed(raw: Frame[Order]) -> DataFrame:
+    day = F.regexp_extract("_source_file", r"orders/(\d{4}-\d{2}-\d{2})", 1).cast("date")
+    return raw.select("id", "city", "price", day.alias("seen_on"))
+
+
+daily = scd2(valid_by="seen_on", absent="delete", snapshot_at="seen_on")
+listing = Job("listing", [a_day, listed, load(listed, into=VERSIONS, write=daily)])
+
+
+def one_day_more(place: Place) -> None:
+    place.land("2024-01-04.csv", "1,Oslo,11", "3,Oslo,5")
+
 
 # -- maintenance ------------------------------------------------------------------------------------------------------
 
@@ -416,6 +431,7 @@ SCENARIOS = {
         from_files, (Step(first_file, once, calm=True), Step(second_file, once, calm=True), Step(nothing, go_back))
     ),
     "beliefs": Scenario(remembering, (Step(two_files, once),)),
+    "snapshots": Scenario(listing, (Step(days, once), Step(one_day_more, once))),
     "upkeep": Scenario(upkeep, (Step(two_files, fill_and_age, calm=True), Step(nothing, once))),
     "backfill": Scenario(dated, (Step(days, once, calm=True), Step(damage, fill))),
 }

@@ -18,7 +18,7 @@ OF_ITS_OWN = {"upkeep": ("properties", "compaction", "vacuum"), "beliefs": ("cre
 
 
 @pytest.mark.parametrize(
-    "name", ["files", "interval", "database", "changes", "own", "rollback", "backfill", *OF_ITS_OWN]
+    "name", ["files", "interval", "database", "changes", "own", "rollback", "snapshots", "backfill", *OF_ITS_OWN]
 )
 def test_a_job_that_is_killed_at_its_points(
     name: str,
