@@ -483,12 +483,15 @@ class FrameMismatchError(DataRefusedError, ValueError):
 class NullKeyError(DataRefusedError, ValueError):
     """Rows of a merge have NULL in a key column, or what Delta keeps as NULL."""
 
-    def __init__(self, table: str, keys: Sequence[str], rows: int) -> None:
+    def __init__(self, table: str, keys: Sequence[str], rows: int, *, of_changes: bool = False) -> None:
         self.table, self.keys, self.rows = table, tuple(keys), rows
+        feed = (
+            " What a feed has of no row, apply_changes() takes by truncate_when= or ignore_when=." if of_changes else ""
+        )
         super().__init__(
             f"{rows} row(s) for table {table!r} have NULL in a key column ({', '.join(keys)}), or '' in one that it is "
             "partitioned by, which Delta keeps as NULL. So they match nothing and would be inserted again by every "
-            "run. Fill the key, or take these rows out in the transform."
+            f"run. Fill the key, or take these rows out in the transform.{feed}"
         )
 
 

@@ -316,7 +316,7 @@ def test_the_cases_that_others_test(lake: Lake, rows: Callable[..., Any]) -> Non
         load(lake, CUSTOMERS, WRITE, updates(rows, (7, "x", 5), (7, "y", 5)), batch(5))
     with pytest.raises(SequenceError):
         load(lake, CUSTOMERS, WRITE, updates(rows, (7, "x", None)), batch(5))
-    with pytest.raises(NullKeyError):
+    with pytest.raises(NullKeyError, match="apply_changes\\(\\) takes by truncate_when= or ignore_when="):
         load(lake, CUSTOMERS, WRITE, updates(rows, (None, "x", 1)), batch(5))
     in_shops = replace(CUSTOMERS, partition_by=("shop",))
     with pytest.raises(NullKeyError):

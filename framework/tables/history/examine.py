@@ -82,7 +82,7 @@ def _by_key_and_sequence(shape: Shape, rows: DataFrame, partitions: Sequence[str
 def _refuse(shape: Shape, found: Row) -> None:
     table, write = shape.table, shape.write
     if found["nulls"]:
-        raise NullKeyError(table.name, table.keys, found["nulls"])
+        raise NullKeyError(table.name, table.keys, found["nulls"], of_changes=True)
     if found["unordered"]:
         raise SequenceError(table.name, str(write.sequence_by), found["unordered"])
     if found["does"]:
