@@ -541,6 +541,8 @@ class SnapshotError(DataRefusedError, ValueError):
     def late(cls, subject: str, at: str, last: str) -> "SnapshotError":
         """Say that a later one was loaded before."""
         reason = f"is a snapshot of {at}, and one of {last} was loaded before: what is known since would be lost"
+        if at == last:
+            reason = f"is of {at}, which was loaded before without it. What corrects a snapshot is for a later one"
         return cls(subject, f"{reason}. Take it away and run again, with --replan if other loads of its batch are in")
 
     @classmethod

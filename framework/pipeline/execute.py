@@ -167,8 +167,9 @@ class Execution:
                     self.lacking[node.name] = aside - mention
                 if aside:
                     self.malformed[node.name] = whole
-                    left_out = f"; {mention:,} left out, {OF_ERASED}" if mention else ""
-                    note = f"{aside - mention:,} malformed, kept in {malformed_table(self.job.name).name}{left_out}"
+                    kept = f"{aside - mention:,} malformed, kept in {malformed_table(self.job.name).name}"
+                    left_out = f"{mention:,} malformed, left out, {OF_ERASED}"
+                    note = "; ".join([*([kept] if aside > mention else []), *([left_out] if mention else [])])
         self._made(node, rows)
         return StageReport(node.name, node.kind, "done", reads, note=note)
 

@@ -114,13 +114,21 @@ def fingerprint(plan: Plan) -> str:
 
 
 def code_version(job: Job) -> str:
-    """Return a short hash of the source files that the job's functions are in."""
-    functions = [node.function for node in job.nodes if node.function]
-    files = sorted({inspect.getsourcefile(function) or "" for function in functions})
+    """Return a short hash of the source files that the job's functions and row models are in."""
+    told = [each for node in job.nodes for each in (node.function, node.model, node.table and node.table.model) if each]
+    files = sorted({_source_of(each) for each in told})
     digest = hashlib.sha256()
     for file in files:
         digest.update(Path(file).read_bytes() if file and Path(file).is_file() else b"")
     return digest.hexdigest()[:12]
+
+
+def _source_of(told: Any) -> str:
+    """Return the file of a function or class; empty where it was made in none, as in a notebook."""
+    try:
+        return inspect.getsourcefile(told) or ""
+    except TypeError:
+        return ""
 
 
 def _fresh(

@@ -130,9 +130,12 @@ def test_each_load_s_position_is_in_its_own_table(first_attempt: Scene) -> None:
     assert positions(job, first_attempt.lake, "lines") == {"bronze.lines": Position(0, 1), "silver.lines": None}
 
 
-def test_the_code_s_version_is_that_of_the_files_that_its_functions_are_in() -> None:
+def test_the_code_s_version_is_that_of_the_files_that_its_functions_and_row_models_are_in() -> None:
     assert code_version(job) == hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    assert code_version(Job("lines", [raw, load(raw, into=BRONZE, write=append())])) != code_version(job)
+    assert code_version(Job("lines", [raw, load(raw, into=BRONZE, write=append())])) == code_version(job)
+    made = type("Made", (Line,), {"__module__": "nowhere"})
+    nowhere = extract(raw=files("lines", made, format="text"))
+    assert code_version(Job("lines", [nowhere, load(nowhere, into=BRONZE, write=append())])) != code_version(job)
 
 
 # -- taking up --------------------------------------------------------------------------------------------------------

@@ -93,7 +93,9 @@ def test_each_day_is_a_batch_of_all_its_files_and_a_day_that_comes_late_is_refus
     assert rows_of(lake, NEWEST, "id, city") == [(2, "rome"), (3, "lima")]
     late = arrive("2024-01-02/3.csv", "1,oslo")
     arrive("2024-01-06.csv", "1,bonn", "3,lima")
-    with pytest.raises(SnapshotError, match=r"2024-01-02/3.csv is a snapshot of 2024-01-02 00:00"):
+    with pytest.raises(
+        SnapshotError, match=r"2024-01-02/3.csv is a snapshot of 2024-01-02 00:00, and one of 2024-01-03"
+    ):
         run_job(job, landing=tmp_path)
     assert history(lake) == known
     there = settings.model_copy(update={"landing": LandingSettings(root=str(tmp_path))})

@@ -182,9 +182,11 @@ def test_a_batch_of_snapshots_is_all_files_of_one_date_and_none_is_read_after_a_
         assert _names(pin) == whole
         assert pin
         pins.append(pin)
-    for late, of in (("2024-01-02/more", "2024-01-02"), ("2023-12-31/all", "2023-12-31")):
+    why = "is of 2024-01-02 00:00, which was loaded before without it"
+    older = "is a snapshot of 2023-12-31 00:00, and one of 2024-01-02 00:00 was loaded before"
+    for late, said in (("2024-01-02/more", why), ("2023-12-31/all", older)):
         _land(reading, late)
-        with pytest.raises(SnapshotError, match=f"snapshot of {of} 00:00, and one of 2024-01-02 00:00") as refused:
+        with pytest.raises(SnapshotError, match=said) as refused:
             source.news(reading, _read(*pins))
         assert refused.value.subject.endswith(late)
         Path(reading.landing, "lines", late).unlink()

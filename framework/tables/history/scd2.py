@@ -185,7 +185,7 @@ def scd2(
     A row that says again what holds already is kept as a trace, a row without duration (`valid_to = valid_from`): it is
     where a late row before it has to end. `in_order` promises that no row comes late, and keeps no traces; so it is
     where `snapshot_at` is `valid_by`, since a snapshot that comes after a later one is refused (SnapshotError). One of
-    the same time takes its place.
+    the same time takes its place, where the source gives one.
     """
     one_of("scd2()", "absent", absent, get_args(Absent))
     if snapshot_at is not None and absent != "delete":
