@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from framework.counted import counted
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -75,7 +77,7 @@ class Pin:
     def said(self) -> str:
         """In words: `3 files`, `version 4`, `versions 5 to 9`; empty where it could not be pinned."""
         if self.files:
-            return "1 file" if len(self.files) == 1 else f"{len(self.files):,} files"
+            return counted(len(self.files), "file")
         if self.after is not None:
             return f"versions {self.after + 1} to {self.version}"
         version = "" if self.version is None else f"version {self.version}"

@@ -613,7 +613,8 @@ class TableNotFoundError(TableError, LookupError):
 
     def __init__(self, table: str, path: str) -> None:
         self.table, self.path = table, path
-        super().__init__(f"Table {table!r} does not exist at {path}. Run the job that loads it, or mend lake.root.")
+        how = "It is made when there is something to keep in it" if table.startswith("_lakegate.") else "Run its job"
+        super().__init__(f"Table {table!r} does not exist at {path}. {how}; or mend lake.root, if it should be there.")
 
 
 class TableMismatchError(TableError, ValueError):

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Printed
 
-from framework.cli.console import counted, sized, wide_enough
+from framework.cli.console import sized, wide_enough
+from framework.counted import counted
 
 if TYPE_CHECKING:
     from framework.tables import Lake

@@ -10,6 +10,7 @@ import typer
 from framework.cli.job_command import JobCommands
 from framework.cli.options import moment
 from framework.cli.start import clock, start
+from framework.counted import counted
 from framework.errors import BackfillRefusedError
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ def backfill_job(
     resume: str | None,
 ) -> None:
     """Run a job over a past interval, slice by slice, and print what each slice read and wrote."""
-    from framework.cli.console import counted
     from framework.pipeline.backfill import backfill, begin_backfill, find_backfill, require_backfill
     from framework.pipeline.parameters import values
     from framework.pipeline.work import at_work

@@ -1,4 +1,4 @@
-"""How wide what is printed may be, and numbers with their units."""
+"""How wide what is printed may be, and sizes with their units."""
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -12,11 +12,6 @@ def wide_enough(table: Table) -> Console:
         wanted = Measurement.get(console, console.options.update(max_width=1_000), table)
         console.width = max(console.width, wanted.maximum)
     return console
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 file`, `2,000 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def sized(size: int) -> str:

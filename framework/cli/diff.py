@@ -7,10 +7,11 @@ from rich.markup import escape
 from rich.table import Table as Printed
 
 from framework.cli import project
-from framework.cli.console import counted, wide_enough
+from framework.cli.console import wide_enough
 from framework.cli.migrate import declaration
 from framework.cli.snapshot import version_of
 from framework.cli.start import start
+from framework.counted import counted
 from framework.errors import LakegateError
 
 

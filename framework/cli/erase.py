@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from framework.cli import project
-from framework.cli.console import counted
 from framework.cli.options import confirm
 from framework.cli.start import clock, start
 from framework.cli.table import keyed
+from framework.counted import counted
 
 if TYPE_CHECKING:
     from framework.pipeline.erase import Erased
     from framework.tables.erase import Where
+
+WIDEST = 300
 
 
 def erase_key(
@@ -26,11 +28,15 @@ def erase_key(
     jobs = [here.load(each) for each in here.names()]
     settings, lake = start(here, f"erase {name}", environment, overrides, quiet=True)
     from framework.pipeline.erase import erase_person, plan_erasure
+    from framework.tables.erase import examples
 
     planned = plan_erasure(lake, jobs, name, wanted)
     for where, rows in planned.rows.items():
         if rows or not _ours(where):
             typer.echo(f"{where.table}: {counted(rows, 'row')}{_in_text(where)}")
+        if rows and dry_run:  # only then: logs of what is done are to tell nothing of the person
+            for text in examples(lake, where, planned.person):
+                typer.echo(f"  {text!r:.{WIDEST}}")
     for table in planned.missing:
         typer.echo(f"{table}: not there")
     for table in planned.others:

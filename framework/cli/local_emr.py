@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from framework.counted import counted
+
 if TYPE_CHECKING:
     from framework.local_emr.control import Status
     from framework.local_emr.served import Served
@@ -118,7 +120,7 @@ def upload(
         count = s3.put(found.endpoint, source, address)
     except failures() as error:
         raise typer.BadParameter(reason(error)) from None
-    typer.echo(f"{count} files are at {address}.")
+    typer.echo(f"Put {counted(count, 'file')} at {address}.")
 
 
 @local_emr.command()

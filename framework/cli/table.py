@@ -13,8 +13,9 @@ from rich.table import Table as Printed
 
 from framework.cli import project
 from framework.cli.about import print_about
-from framework.cli.console import counted, wide_enough
+from framework.cli.console import wide_enough
 from framework.cli.start import clock, start
+from framework.counted import counted
 from framework.errors import NoHistoryError, alternatives
 
 if TYPE_CHECKING:

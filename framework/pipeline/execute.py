@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 
 from framework import fault, log
 from framework.batch import Plan, Run
+from framework.counted import counted
 from framework.errors import (
     ExpectationFailedError,
     FrameMismatchError,
@@ -162,7 +163,7 @@ class Execution:
                 self._keep(rows)
                 whole = rows
                 rows, found, aside, mention = well_formed(whole, erased(self.reading.lake))
-                reads += f", {found:,} rows"
+                reads += f", {counted(found, 'row')}"
                 if aside > mention:
                     self.lacking[node.name] = aside - mention
                 if aside:
@@ -198,7 +199,7 @@ class Execution:
                 loaded = load(lake, node.table, write, rows, transaction)
         self._left(node.table, loaded)
         outcome = "already applied" if loaded.already_applied else "done"
-        note = f"{left_out:,} rows left out, {OF_ERASED}" if left_out else ""
+        note = f"{counted(left_out, 'row')} left out, {OF_ERASED}" if left_out else ""
         return StageReport(node.name, node.kind, outcome, counts=loaded.counts, version=loaded.version, note=note)
 
     def _maintain(self, node: Node) -> StageReport:

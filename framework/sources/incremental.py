@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, StructType, TimestampNTZType, TimestampType
 
 from framework.batch import FilePin, Interval, Pin
+from framework.counted import counted
 from framework.errors import (
     BackfillRefusedError,
     BookmarkSourceError,
@@ -68,13 +69,13 @@ class IncrementalFiles:
         The listing streams by: what is kept of it is one batch, and of what was read a path and its size and time.
         Raises SnapshotError where a snapshot is no later than one that was read.
         """
-        known, counted, rewritten = bookmark.files(), _Sum(), _Sum()
+        known, new, rewritten = bookmark.files(), _Sum(), _Sum()
 
         def unread() -> Iterator[FilePin]:
             for file in self.source.listed(reading):
                 before = known.get(file.path)
                 if before is None:
-                    counted.add(file)
+                    new.add(file)
                     yield file
                 elif before != file:
                     rewritten.add(file)
@@ -86,7 +87,7 @@ class IncrementalFiles:
             first = nsmallest(self.most, unread(), key=lambda file: (date(file), file.path))
         notes = (f"{rewritten.said} rewritten since read, and not read again: {rewritten.named}",)
         pin = self.source.pinned(reading, first) if first else None
-        return News(pin, counted.said if first else "nothing", notes if rewritten.number else ())
+        return News(pin, new.said if first else "nothing", notes if rewritten.number else ())
 
     def within(self, reading: Reading, interval: Interval) -> Pin | None:
         """Pin the files whose date is in the interval, whether they were read before or not."""
@@ -177,7 +178,7 @@ class IncrementalRows:
         if self.read(reading, pin).isEmpty():
             return News(None, "nothing")
         missing = self.source.read(reading, pin).where(F.col(self.by).isNull()).count()
-        note = f"{missing:,} rows have no {self.by!r}, so they are in no interval and are not read"
+        note = f"{counted(missing, 'row')} without {self.by!r}: in no interval, and not read"
         return News(pin, f"rows {self.position(pin)}", (note,) if missing else ())
 
     def within(self, reading: Reading, interval: Interval) -> Pin | None:
@@ -279,7 +280,7 @@ class _Sum:
 
     @property
     def said(self) -> str:
-        return f"{self.number:,} file{'s' if self.number > 1 else ''}, {self.size / 1e6:,.1f} MB"
+        return f"{counted(self.number, 'file')}, {self.size / 1e6:,.1f} MB"
 
     @property
     def named(self) -> str:

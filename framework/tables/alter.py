@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from framework.counted import counted
 from framework.session import derive, lane
 from framework.tables.commit import SCHEMA_CHANGE
 from framework.tables.difference import TABLE, Change
@@ -75,8 +76,10 @@ def broken(lake: Lake, table: str, changes: Sequence[Change], renames: Mapping[s
     ]
     if not conditions:
         return []
-    counted = rows.agg(*(F.count_if(~F.expr(each)).alias(f"_{n}") for n, each in enumerate(conditions))).first()
-    assert counted is not None
+    found = rows.agg(*(F.count_if(~F.expr(each)).alias(f"_{n}") for n, each in enumerate(conditions))).first()
+    assert found is not None
     return [
-        f"{count} rows break {each}. Mend them first" for each, count in zip(conditions, counted, strict=True) if count
+        f"{counted(count, 'row')} break{'s' if count == 1 else ''} {each}. Mend them first"
+        for each, count in zip(conditions, found, strict=True)
+        if count
     ]

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from framework import fault
+from framework.counted import counted
 from framework.session import derive
 from framework.tables.alter import clustering
 from framework.tables.lake import Lake, partition_columns
@@ -37,9 +38,9 @@ class Compaction:
     def __str__(self) -> str:
         """`12 small files in 2 partitions`."""
         if self.clustered_by:
-            return f"{self.files:,} files not clustered by {', '.join(self.clustered_by)}"
-        many = "" if self.partitions == ({},) else f" in {len(self.partitions):,} partition(s)"
-        return f"{self.files:,} small files{many}"
+            return f"{counted(self.files, 'file')} not clustered by {', '.join(self.clustered_by)}"
+        many = "" if self.partitions == ({},) else f" in {counted(len(self.partitions), 'partition')}"
+        return f"{counted(self.files, 'small file')}{many}"
 
 
 def worth_rewriting(lake: Lake, table: str, *, small_files: int, target_mb: int) -> Compaction:

@@ -19,6 +19,7 @@ from framework.tables.lake import Lake
 from framework.tables.person import Person, mentions
 
 VECTORS = "delta.feature.deletionVectors"  # also of a table that makes no new ones
+EXAMPLES = 20
 SKIPS_EMPTY = "spark.databricks.delta.skipRecordingEmptyCommits"
 
 
@@ -43,6 +44,15 @@ def count(lake: Lake, where: Where, person: Person) -> int:
     with lake.readable(where.table):
         rows = lake.spark.read.format("delta").load(lake.path(where.table))
         return rows.where(where.holds(person, rows.schema)).count()
+
+
+def examples(lake: Lake, where: Where, person: Person) -> list[str]:
+    """Quote a few of the texts that have to do with a person; nothing of rows."""
+    if where.text is None:
+        return []
+    rows = lake.spark.read.format("delta").load(lake.path(where.table))
+    found = rows.where(where.holds(person, rows.schema)).select(where.text).distinct().orderBy(where.text)
+    return [str(text) for (text,) in found.limit(EXAMPLES).collect()]
 
 
 def erase(lake: Lake, where: Where, person: Person) -> int:

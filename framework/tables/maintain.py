@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework import fault, log
+from framework.counted import counted
 from framework.errors import DeclarationError, TableNotFoundError, alternatives
 from framework.tables.compaction import rewrite, worth_rewriting
 from framework.tables.conflict import conflict_of
@@ -126,10 +127,10 @@ def carry_out(
             refused.append(f"files: another writer came between ({conflict}); the next maintenance rewrites them")
     if declared.vacuum and (files := due(lake, name)):
         if held := stopped_by(lake, name, holds):
-            refused += [f"vacuum of {files:,} files: {each}" for each in held]
+            refused += [f"vacuum of {counted(files, 'file')}: {each}" for each in held]
             log.event("vacuum_refused", level=30, table=name, held=[str(each) for each in held])
         else:
-            done.append(f"vacuums {files:,} files")
+            done.append(f"vacuums {counted(files, 'file')}")
             if not dry_run:
                 vacuum(lake, name, notes)
     return Maintained(name, before, size_of(lake, name), tuple(done), tuple(refused))

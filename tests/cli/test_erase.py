@@ -42,3 +42,25 @@ def test_a_person_is_erased_by_a_command(tmp_path: Path, spark: SparkSession) ->
     refused = _said(shop, "erase", "silver.orders", "--key", "status=open", "--yes")
     assert isinstance(refused.error, ErasureRefusedError)
     assert refused.code == 1
+
+
+def test_only_a_dry_run_shows_the_malformed_records_and_errors_that_would_go(
+    tmp_path: Path, spark: SparkSession
+) -> None:
+    shop = project(tmp_path / "shop")
+    job = shop / "jobs" / "orders.py"
+    job.write_text(job.read_text().replace('keys=("id",)', 'keys=("id",), subject="id"'))
+    (landed,) = (shop / "data" / "orders").glob("*.csv")
+    record = f"x,open,1.0,{'z' * 400}"
+    landed.write_text(landed.read_text() + record + "\n")
+    assert _said(shop, "run", "orders").code == 0
+    tried = _said(shop, "erase", "silver.orders", "--key", "id=1", "--dry-run")
+    assert tried.out.splitlines()[-4:] == [
+        "silver.orders: 1 row",
+        "_lakegate.malformed_orders: 1 row with the words in record",
+        f"  {record!r:.300}",
+        "Nothing was changed (--dry-run).",
+    ], tried.err
+    done = _said(shop, "erase", "silver.orders", "--key", "id=1", "--yes")
+    assert "_lakegate.malformed_orders: 1 row removed" in done.out, done.err
+    assert "x,open" not in done.out

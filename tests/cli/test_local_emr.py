@@ -213,7 +213,7 @@ def test_a_folder_is_put_on_s3(endpoint: Endpoint, folder: Path, tmp_path: Path)
     (tmp_path / "data" / "of day" / "a=1.csv").write_text("x")
     for _ in range(2):
         said = call(folder, "upload", str(tmp_path / "data"), "s3://landed/in")
-        assert (said.code, said.out) == (0, "1 files are at s3://landed/in.\n")
+        assert (said.code, said.out) == (0, "Put 1 file at s3://landed/in.\n")
     keys = s3.client("s3", endpoint.server.address).list_objects_v2(Bucket="landed")["Contents"]
     assert [each["Key"] for each in keys] == ["in/of day/a=1.csv"]
     assert call(folder, "upload", str(tmp_path / "data"), "landed").code == 2

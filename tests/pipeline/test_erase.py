@@ -296,7 +296,7 @@ def test_neither_a_plan_anew_nor_a_backfill_brings_a_person_back(
         backfill(work, begin_backfill(work, *days, by="day", only_loads=()), slices.append)
     assert [(stage.name, stage.note) for stage in slices[0].stages] == [
         ("raw", "1 malformed, kept in _lakegate.malformed_daily; 1 malformed, left out, of persons who were erased"),
-        (NOW.name, "1 rows left out, of persons who were erased"),
+        (NOW.name, "1 row left out, of persons who were erased"),
     ]
     assert rows_of(lake, NOW, "id, name, since") == [(18, "Maxi", date(2024, 1, 1))]
 

@@ -60,7 +60,7 @@ def test_each_run_reads_the_rows_that_are_new_and_the_late_ones_within_the_lag(
 ) -> None:
     first = _run(database, lake, settings, NOON)
     assert rows_of(lake, ORDERS, "id, state") == [(1, "new"), (2, "new")]
-    assert first.last.notes == ("1 rows have no 'updated_at', so they are in no interval and are not read",)
+    assert first.last.notes == ("1 row without 'updated_at': in no interval, and not read",)
     database.sql(
         "UPDATE orders SET state = 'paid', updated_at = '2024-01-01 12:10Z' WHERE id = 2;"
         "INSERT INTO orders VALUES (5, 'late', '2024-01-01 11:00Z'), (6, 'too late', '2024-01-01 10:59Z')"

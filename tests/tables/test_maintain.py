@@ -49,7 +49,7 @@ def test_the_small_files_of_a_partition_are_put_together_once_there_are_enough_o
 
     assert live(lake, SALES) == ["feb", "feb", "jan"]
     assert rows_of(lake, SALES) == ROWS
-    assert first.done == ("rewrites 3 small files in 1 partition(s)",)
+    assert first.done == ("rewrites 3 small files in 1 partition",)
     assert (first.before.files, first.after.files, first.before.version, first.after.version) == (5, 3, 5, 6)
     assert [file["dataChange"] for kind in ("add", "remove") for file in actions(lake, SALES, kind)] == [False] * 4
 
@@ -102,14 +102,14 @@ def test_a_vacuum_keeps_the_recovery_window_and_what_is_held(lake: Lake) -> None
     )
     (refused,) = done(lake, maintain(SALES), Hold(3, "the bookmark of job late"), Hold(4, "job on time")).refused
     made = datetime.now().toordinal() - 8
-    assert refused.startswith(f"vacuum of 1 files: version 3 of {date.fromordinal(made)}")
+    assert refused.startswith(f"vacuum of 1 file: version 3 of {date.fromordinal(made)}")
     assert refused.endswith("is held by the bookmark of job late")
     assert data_files(lake, SALES) == there
 
-    assert done(lake, maintain(SALES), dry_run=True).done == ("vacuums 1 files",)
+    assert done(lake, maintain(SALES), dry_run=True).done == ("vacuums 1 file",)
     assert data_files(lake, SALES) == there
     assert done(lake, maintain(SALES, vacuum=False)).done == ()
-    assert done(lake, maintain(SALES), Hold(4, "job on time")).done == ("vacuums 1 files",)
+    assert done(lake, maintain(SALES), Hold(4, "job on time")).done == ("vacuums 1 file",)
     assert len(there - data_files(lake, SALES)) == 1
     assert rows_of(lake, SALES) == rows_of(lake, SALES, version=4) == left
     assert rows_of(lake, SALES, "id", version=5) == [(1,), (2,), (6,)], "inside the window"

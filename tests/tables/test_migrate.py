@@ -74,7 +74,7 @@ def test_a_table_is_made_what_it_is_declared_to_be_and_each_commit_says_what_was
     [
         (RIDES, Asked({"miles": "km"}), "'old' bigint is not declared"),
         (RIDES, Asked({"mile": "km"}, ("old",)), "Did you mean 'miles'?"),
-        (RIDES, ASKED, "1 rows break coalesce(`km` > 0, true). Mend them first"),
+        (RIDES, ASKED, "1 row breaks coalesce(`km` > 0, true). Mend them first"),
         (replace(RIDES, cluster_by=(), partition_by="driver"), ASKED, "it is partitioned by ()"),
         (Table("silver.trips"), Asked(), "it declares no row model"),
     ],

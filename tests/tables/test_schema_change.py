@@ -333,7 +333,7 @@ def test_a_load_adds_checks_that_the_rows_keep_and_is_refused_where_some_break_t
         loads(lake, stricter, append(), rows(FarRide, {"id": 4, "km": 9.0}), 2)
     assert version_of(lake, rides) == altered
     given(lake, Table("silver.far", Ride, "id"), "(1, 3.0)")
-    with pytest.raises(TableMismatchError, match=r"1 rows break .*`km` > 5.*Mend them first"):
+    with pytest.raises(TableMismatchError, match=r"1 row breaks .*`km` > 5.*Mend them first"):
         loads(lake, replace(stricter, name="silver.far"), append(), rows(FarRide, {"id": 2, "km": 9.0}))
     assert version_of(lake, Table("silver.far")) == 1
 

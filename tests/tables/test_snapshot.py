@@ -132,7 +132,7 @@ def test_a_table_that_knows_later_times_takes_no_snapshot_of_an_earlier_one(
     ("days", "said"),
     [
         ((2, 3), "'seen_on' is 2024-01-02 to 2024-01-03.*snapshots=True"),
-        ((2, None), "'seen_on' is NULL in 1 rows"),
+        ((2, None), "'seen_on' is NULL in 1 row"),
         ((), "no time, for it has no rows"),
     ],
 )

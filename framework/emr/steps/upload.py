@@ -9,6 +9,7 @@ from typing import Any
 
 from framework.config import EmrSettings
 from framework.config.steps import StepSettings
+from framework.counted import counted
 from framework.emr.api import ask
 from framework.emr.bundle.artifacts import Artifact, Bundle
 from framework.errors import AwsRefusedError, SettingError
@@ -76,7 +77,7 @@ def upload(s3: Any, wanted: Sequence[Upload]) -> str:
     """Upload what is not there yet, and return a sentence that says how much that was."""
     sent = send(s3, wanted)
     size = sum(each.artifact.size for each in sent) / 1e6
-    return f"Uploaded {len(sent)} of {len(wanted)} files, {size:.1f} MB; the others are there already."
+    return f"Uploaded {len(sent)} of {counted(len(wanted), 'file')}, {size:.1f} MB; the others are there already."
 
 
 def bucket_of(address: str) -> str:

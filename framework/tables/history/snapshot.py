@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from framework.counted import counted
 from framework.errors import SnapshotError
 from framework.tables.commit import newest_note
 from framework.tables.history.shape import Shape
@@ -28,7 +29,7 @@ def time_of_snapshot(shape: Shape, rows: DataFrame, column: str) -> int:
     if not read:
         raise SnapshotError.of_no_time(subject, "no time, for it has no rows")
     if without:
-        raise SnapshotError.of_no_time(subject, f"no one time: {column!r} is NULL in {without:,} rows")
+        raise SnapshotError.of_no_time(subject, f"no one time: {column!r} is NULL in {counted(without, 'row')}")
     if first != last:
         days = f"{written(shape, first)} to {written(shape, last)}"
         raise SnapshotError.of_no_time(subject, f"no one time: {column!r} is {days}")
