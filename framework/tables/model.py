@@ -1,16 +1,17 @@
 """Row models: one class is a table's schema, its documentation, its rules, and the type of its frames."""
 
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PydanticUndefinedAnnotation
+from pydantic.fields import FieldInfo
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
 from framework.errors import DeclarationError, FrameMismatchError, alternatives
+from framework.tables.column_types import COLUMN_TYPES, require_columns
 
 R = TypeVar("R", bound="RowModel")
 GENERATED = "generated"
@@ -59,16 +60,8 @@ class RowModel(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a Decimal without digits, which Spark would round to whole numbers, and a name in two cases."""
-        folded: dict[str, str] = {}
-        for name in cls.model_fields:
-            if (other := folded.setdefault(name.casefold(), name)) != name:
-                reason = f"{other!r} and {name!r} differ in case only, and Spark takes both for one column. Rename one"
-                raise DeclarationError(f"Row model {cls.__name__}", reason)
-        for name, field in cls.model_fields.items():
-            if _mentions(field.annotation, Decimal) and not any(hasattr(m, "max_digits") for m in field.metadata):
-                wanted = f"write {name}: Decimal = Field(max_digits=18, decimal_places=2), or the digits that it has"
-                raise DeclarationError(f"Row model {cls.__name__}", f"{name!r} is a Decimal without digits; {wanted}")
+        """Refuse what Spark would take for something else. Raises DeclarationError."""
+        require_columns(f"Row model {cls.__name__}", cls)
 
     @classmethod
     def frame(cls, rows: DataFrame) -> "Frame[Self]":
@@ -94,6 +87,21 @@ def generated(expression: str, *, description: str | None = None) -> Any:
     return Field(default=None, description=description, json_schema_extra={GENERATED: expression})
 
 
+def fields(model: type[RowModel]) -> Mapping[str, FieldInfo]:
+    """Return the model's fields by name. Raises DeclarationError where one is of a class that is nowhere defined.
+
+    A class that is defined after the model is looked up now.
+    """
+    if not model.__pydantic_complete__:
+        try:
+            model.model_rebuild()
+        except PydanticUndefinedAnnotation as error:
+            reason = f"{error.name!r} is the type of a column, and not defined. Import it, or define it in the module"
+            raise DeclarationError(f"Row model {model.__name__}", reason) from None
+        require_columns(f"Row model {model.__name__}", model)
+    return model.model_fields
+
+
 @cache
 def columns(model: type[RowModel]) -> tuple[str, ...]:
     """Return the names of the model's columns, in order."""
@@ -108,8 +116,13 @@ def schema(model: type[RowModel]) -> StructType:
     it takes one for broken.
     """
     from sparkdantic import create_spark_schema
+    from sparkdantic.exceptions import TypeConversionError
 
-    declared = create_spark_schema(model, safe_casting=True, by_alias=False)
+    fields(model)  # which raises where a type is unknown
+    try:
+        declared = create_spark_schema(model, safe_casting=True, by_alias=False)
+    except TypeConversionError as error:
+        raise DeclarationError(f"Row model {model.__name__}", f"{_first_words(error)}. {COLUMN_TYPES}") from None
     return StructType([StructField(f.name, _loose(f.dataType), f.nullable, f.metadata) for f in declared.fields])
 
 
@@ -132,8 +145,12 @@ def _loose(kind: DataType) -> DataType:
     return MapType(kind.keyType, _loose(kind.valueType), True) if isinstance(kind, MapType) else kind
 
 
-def _mentions(annotation: object, kind: type) -> bool:
-    return annotation is kind or any(_mentions(inside, kind) for inside in get_args(annotation))
+def _first_words(error: BaseException) -> str:
+    """Return what went wrong first, with the column that it went wrong in."""
+    said = str(error).partition("`")[2].partition("`")[0]
+    while error.__cause__:
+        error = error.__cause__
+    return f"{said!r}: {error}"
 
 
 def frame_model(annotation: object) -> type[RowModel] | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import annotated_types
 from pydantic.fields import FieldInfo
 
-from framework.tables.model import RowModel, schema
+from framework.tables.model import RowModel, fields, schema
 from framework.tables.sql import text
 
 
@@ -31,7 +31,7 @@ class Rule:
 @cache
 def rules(model: type[RowModel]) -> tuple[Rule, ...]:
     """Return a row model's rules: NOT NULL, ge, gt, le, lt, multiple_of, min_length, max_length, pattern, Literal."""
-    of_each = ((name, _rules_of(model, name, field)) for name, field in model.model_fields.items())
+    of_each = ((name, _rules_of(model, name, field)) for name, field in fields(model).items())
     return tuple(replace(rule, column=name) for name, found in of_each for rule in found)
 
 

@@ -11,6 +11,7 @@ from pyspark.sql.types import LongType, StringType, StructType
 from framework.errors import DeclarationError, FrameMismatchError
 from framework.tables import Frame, RowModel, generated
 from framework.tables.model import columns, differences, frame_model, generated_columns, schema
+from framework.tables.rules import rules
 
 
 class Leg(BaseModel):
@@ -79,6 +80,65 @@ def test_a_decimal_without_digits_is_refused_where_the_model_is_declared(kind: A
         create_model("Fare", __base__=RowModel, price=(kind, ...))
 
     assert refused.value.subject == "Row model Fare"
+
+
+@pytest.mark.parametrize("kind", [int | str, list[int | float | None], dict[str, Literal["none"] | date] | None])
+def test_a_choice_of_types_is_refused_where_the_model_is_declared(kind: Any) -> None:
+    with pytest.raises(DeclarationError, match=r"Row model Fare.*'price' is of one type or another, and a column has"):
+        create_model("Fare", __base__=RowModel, price=(kind, ...))
+
+
+def test_what_a_model_may_not_hold_the_models_of_its_columns_may_not_either() -> None:
+    price = create_model("Price", euros=(Decimal, ...))
+    with pytest.raises(DeclarationError, match="Row model Fare, price is declared wrongly: 'euros' is a Decimal"):
+        create_model("Fare", __base__=RowModel, price=(list[price], ...))
+
+
+def test_a_model_that_holds_itself_is_refused_where_it_is_declared() -> None:
+    with pytest.raises(DeclarationError, match="'parts' holds a Nested in a Nested, without end"):
+
+        class Nested(RowModel):
+            parts: "list[Nested]"
+
+
+@pytest.mark.parametrize("kind", [set[str], tuple[int, int], Any, object, list, dict])
+def test_a_type_that_no_column_has_is_refused_by_name(kind: Any) -> None:
+    model = create_model("Fare", __base__=RowModel, price=(kind, ...))
+    with pytest.raises(DeclarationError, match=r"Row model Fare is declared wrongly: 'price': .* A column is an int, "):
+        schema(model)
+
+
+class Early(RowModel):
+    parts: "list[Late] | None"
+    price: Annotated[int, Field(ge=0)]
+
+
+class Late(RowModel):
+    name: str
+
+
+class Wrong(RowModel):
+    parts: "list[LateWrong]"
+
+
+class LateWrong(BaseModel):
+    price: Decimal
+
+
+class Lost(RowModel):
+    parts: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_a_model_may_name_one_that_is_defined_after_it() -> None:
+    assert schema(Early).simpleString() == "struct<parts:array<struct<name:string>>,price:bigint>"
+    assert [rule.name for rule in rules(Early)] == ["price is not NULL", "price >= 0"]
+
+
+def test_what_was_not_known_where_a_model_was_declared_is_looked_at_later() -> None:
+    with pytest.raises(DeclarationError, match="Row model Wrong, parts is declared wrongly: 'price' is a Decimal"):
+        schema(Wrong)
+    with pytest.raises(DeclarationError, match=r"Row model Lost .* 'Nowhere' is the type of a column, and not defined"):
+        rules(Lost)
 
 
 def test_frame_selects_the_models_columns_in_order_and_computes_the_generated_ones(spark: SparkSession) -> None:
