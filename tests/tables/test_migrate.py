@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from framework.batch import Position
 from framework.errors import ConstraintBrokenError, MigrationRefusedError, MigrationStoppedError, TableNotFoundError
 from framework.tables import Lake, RowModel, Table, append, load, upsert
+from framework.tables.alter import alter
 from framework.tables.commit import Transaction
 from framework.tables.difference import Asked
 from framework.tables.migrate import migrate, plan_migration
@@ -67,6 +68,30 @@ def test_a_table_is_made_what_it_is_declared_to_be_and_each_commit_says_what_was
     now = rows(Ride, {"id": 1, "km": 4.0, "tip": 1.0, "driver": None})
     load(lake, RIDES, upsert(), now, Transaction("rides/load", Position(0, 1)))
     assert rows_of(lake, RIDES) == [(1, 4.0, 1.0, None), (2, None, None, "Bob")]
+
+
+@pytest.mark.parametrize("done", [1, 2, 5, 9])  # of 10
+def test_a_migration_that_was_stopped_after_any_change_is_finished_by_the_same_one(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    given(lake, TRIPS, "(1, 2.5, 'Ann', 7), (2, NULL, 'Bob', 8)")
+    before = version_of(lake, TRIPS)
+    left = iter(range(done))
+
+    def stopping(*arguments: Any) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        alter(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("framework.tables.migrate.alter", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            migrate(lake, RIDES, ASKED, {})
+    assert version_of(lake, RIDES) == before + done
+    migrate(lake, RIDES, ASKED, {})
+    assert version_of(lake, RIDES) == before + 10
+    assert rows_of(lake, RIDES) == [(1, 2.5, None, "Ann"), (2, None, None, "Bob")]
+    assert plan_migration(lake, RIDES, Asked()) == ()
 
 
 @pytest.mark.parametrize(
