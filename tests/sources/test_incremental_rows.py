@@ -146,7 +146,7 @@ def test_rows_without_a_time_are_not_read_and_are_counted(lake: Lake) -> None:
     found = _news(lake, NOON)
     assert _ids(lake, found.pin) == [2]
     (note,) = found.notes
-    assert note.startswith("2 rows have no 'updated_at'")
+    assert note.startswith("2 rows without 'updated_at'")
 
 
 def test_of_a_day_that_is_not_over_no_row_is_read(lake: Lake) -> None:
