@@ -44,12 +44,19 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def _is_choice(annotation: object) -> bool:
+    """Say whether a value is of one of several types, at any depth; a choice of Literals of one type is none."""
+    if get_origin(annotation) is Literal:
+        return False
     inside = get_args(annotation)
     if get_origin(annotation) in (Union, UnionType):
         kinds = [kind for kind in inside if kind is not NoneType]
-        if len(kinds) > 1 and any(get_origin(kind) is not Literal for kind in kinds):
+        literals = [kind for kind in kinds if get_origin(kind) is Literal]
+        if (
+            len(kinds) > max(1, len(literals))
+            or len({type(value) for kind in literals for value in get_args(kind)}) > 1
+        ):
             return True
-    return get_origin(annotation) is not Literal and any(map(_is_choice, inside))
+    return any(map(_is_choice, inside))
 
 
 def _mentions(annotation: object, kind: type) -> bool:

@@ -150,7 +150,7 @@ def _first_words(error: BaseException) -> str:
     said = str(error).partition("`")[2].partition("`")[0]
     while error.__cause__:
         error = error.__cause__
-    return f"{said!r}: {error}"
+    return f"{said!r}: {str(error).rstrip('.')}"
 
 
 def frame_model(annotation: object) -> type[RowModel] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from enum import Enum
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -30,7 +31,7 @@ class Rule:
 
 @cache
 def rules(model: type[RowModel]) -> tuple[Rule, ...]:
-    """Return a row model's rules: NOT NULL, ge, gt, le, lt, multiple_of, min_length, max_length, pattern, Literal."""
+    """Return a row model's rules: NOT NULL, ge, gt, le, lt, multiple_of, min_length, max_length, pattern, choices."""
     of_each = ((name, _rules_of(model, name, field)) for name, field in fields(model).items())
     return tuple(replace(rule, column=name) for name, found in of_each for rule in found)
 
@@ -63,7 +64,11 @@ def _rules_of(model: type[RowModel], name: str, field: FieldInfo) -> Iterator[Ru
 
 def _choices(field: FieldInfo) -> list[Any]:
     kinds = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in _kinds(field)]
-    return [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind) if choice is not None]
+    found = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind) if choice is not None]
+    return [
+        *found,
+        *(each.value for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum) for each in kind),
+    ]
 
 
 def _constraints(field: FieldInfo) -> Iterator[Any]:
@@ -88,5 +93,7 @@ def _size(model: type[RowModel], name: str) -> str:
 def _sql(value: Any) -> str:
     if isinstance(value, bool | int | float | Decimal):
         return str(value).lower()
+    if isinstance(value, bytes):
+        return f"X'{value.hex()}'"
     kind = {"date": "DATE", "datetime": "TIMESTAMP"}.get(type(value).__name__, "")
     return f"{kind}{text(str(value))}"

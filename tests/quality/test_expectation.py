@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -17,12 +18,19 @@ from framework.tables.commit import Transaction
 from tests.delta import given, rows_of, version_of
 
 
+class Cabin(StrEnum):
+    FIRST = "first"
+    OTHER = "it's"
+
+
 class Flight(RowModel):
     """One flight."""
 
     id: int
     origin: Literal["EWR", "O'Hare"] | None = None
     stops: Literal[0] | Literal[1] | None = None
+    cabin: Cabin | None = None
+    flag: Literal[b"x", b"\x00"] | None = None
     distance: float | None = Field(None, gt=0, lt=1e4)
     delay: Annotated[int, Field(ge=-120, le=1440)] | None = None
     gate: int | None = Field(None, multiple_of=5)
@@ -52,6 +60,8 @@ def test_every_constraint_of_a_row_model_is_a_rule() -> None:
         Rule("id is not NULL", "`id` IS NOT NULL"),
         Rule("origin is one of EWR, O'Hare", r"`origin` IN ('EWR', 'O\'Hare')"),
         Rule("stops is one of 0, 1", "`stops` IN (0, 1)"),
+        Rule("cabin is one of first, it's", r"`cabin` IN ('first', 'it\'s')"),
+        Rule(r"flag is one of b'x', b'\x00'", "`flag` IN (X'78', X'00')"),
         Rule("distance > 0", "`distance` > 0"),
         Rule("distance < 10000.0", "`distance` < 10000.0"),
         Rule("delay >= -120", "`delay` >= -120"),
@@ -70,9 +80,11 @@ def test_every_constraint_of_a_row_model_is_a_rule() -> None:
 
 def test_rows_that_break_a_rule_are_counted_by_rule_and_null_breaks_only_not_null(rows: Callable[..., Any]) -> None:
     good: dict[str, Any] = {"origin": "O'Hare", "stops": 1, "distance": 0.1, "delay": -120, "gate": 10, "tail": "N1'"}
+    good |= {"cabin": "it's", "flag": b"\x00"}
     good |= {"crew": ["a"], "fare": Decimal("0.10"), "landed_at": datetime(2024, 1, 1, tzinfo=UTC)}
     good |= {"landed_on": date(2024, 12, 31)}
     bad: dict[str, Any] = {"origin": "JFK", "stops": 2, "distance": 0.0, "delay": -121, "gate": 7, "tail": "NNNNNN"}
+    bad |= {"cabin": "Cabin.FIRST", "flag": b"x0"}
     bad |= {"crew": [], "fare": Decimal("0.09"), "landed_at": datetime(2023, 12, 31, 23, 59, 59, 999_999, UTC)}
     bad |= {"landed_on": date(2025, 1, 1)}
     other: dict[str, Any] = {"id": 0, "distance": 1e4, "delay": 1441, "tail": "N", "crew": ["a", "b", "c"]}
@@ -84,6 +96,8 @@ def test_rows_that_break_a_rule_are_counted_by_rule_and_null_breaks_only_not_nul
         "id is not NULL": 1,
         "origin is one of EWR, O'Hare": 1,
         "stops is one of 0, 1": 1,
+        "cabin is one of first, it's": 1,
+        r"flag is one of b'x', b'\x00'": 1,
         "distance > 0": 1,
         "distance < 10000.0": 1,
         "delay >= -120": 1,

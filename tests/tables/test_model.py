@@ -82,7 +82,16 @@ def test_a_decimal_without_digits_is_refused_where_the_model_is_declared(kind: A
     assert refused.value.subject == "Row model Fare"
 
 
-@pytest.mark.parametrize("kind", [int | str, list[int | float | None], dict[str, Literal["none"] | date] | None])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        int | str,
+        Literal["a"] | Literal[1],
+        Literal["a"] | str,
+        list[int | float | None],
+        dict[str, Literal["none"] | date] | None,
+    ],
+)
 def test_a_choice_of_types_is_refused_where_the_model_is_declared(kind: Any) -> None:
     with pytest.raises(DeclarationError, match=r"Row model Fare.*'price' is of one type or another, and a column has"):
         create_model("Fare", __base__=RowModel, price=(kind, ...))
