@@ -30,6 +30,10 @@ TELLING = (IntegralType, DecimalType, DateType, TimestampType, TimestampNTZType,
 
 # A text is cut into words, `17` or `max@example.org` or `-1.7`, blanks, and single characters of all else.
 WORDS = r"(?s)-?[\p{L}\p{N}_](?:[\p{L}\p{N}_@.+-]*[\p{L}\p{N}_])?|\s+|."
+# What JSON has for characters of UTF-16, those in two halves too; half of one is none.
+UNICODE = r"(?:\\u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?![dD][89a-fA-F])[0-9a-fA-F]{4}))+"
+ESCAPED = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\b": "\b", r"\f": "\f", r"\"": '"', r"\'": "'", r"\/": "/"}
+BACKSLASH = "\uf8ff"  # it stands for one that is not the beginning of an escape
 NUMBER = r"^(-?)0*(\d+)(?:\.0*|(\.\d*[1-9])0*)?$"
 
 
@@ -120,12 +124,32 @@ def mentions(text: Column, persons: Sequence[Person]) -> Column:
     """Return whether all values of one of the persons stand in a text, as words or between marks.
 
     Nobody's name is known here, only digests: so from each word on, as many words as a value has are hashed, with what
-    is between them. NULL mentions nobody.
+    is between them; also of what escapes in the text stand for. NULL mentions nobody.
     """
     found = F.lit(False)
     for salt, those in _by_salt(persons):
-        found |= F.exists(F.array(words(text)), partial(_tell, salt, those))
+        found |= F.exists(F.array(words(_spelled(text))), partial(_tell, salt, those))
     return F.coalesce(found, F.lit(False))
+
+
+def _spelled(text: Column) -> Column:
+    r"""Return a text and, where it has escapes of JSON or doubled quotes of CSV, after it what these stand for.
+
+    Jos\u00e9 is "here"  ->  Jos\u00e9 is "here"
+                             José is "here"
+    """
+    plain = F.replace(text, F.lit(r"\\"), F.lit(BACKSLASH))
+    plain = F.aggregate(F.array_distinct(F.regexp_extract_all(plain, F.lit(UNICODE), F.lit(0))), plain, _decoded)
+    for escape, meant in ESCAPED.items():
+        plain = F.replace(plain, F.lit(escape), F.lit(meant))
+    plain = F.replace(plain, F.lit(BACKSLASH), F.lit("\\"))
+    single = F.replace(text, F.lit('""'), F.lit('"'))
+    return F.concat_ws("\n", text, F.when(text.contains("\\"), plain), F.when(text.contains('""'), single))
+
+
+def _decoded(text: Column, escapes: Column) -> Column:
+    character = F.decode(F.unhex(F.replace(escapes, F.lit(r"\u"), F.lit(""))), "UTF-16BE")
+    return F.replace(text, escapes, F.replace(character, F.lit("\\"), F.lit(BACKSLASH)))
 
 
 def _tell(salt: str, persons: Sequence[Person], cut: Column) -> Column:

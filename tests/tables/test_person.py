@@ -90,6 +90,15 @@ SAID = {
     "9 of North, South & Co": True,
     "9 of North, South": False,
     "": False,
+    r'{"name": "Jos\u00e9 \ud83d\ude00", "born": "x"}': True,
+    r'{"name": "Jos\u00E9 \uD83D\uDE00", "born": "x"}': True,
+    r'{"name": "Jos\u00e9 \ud83d \ude00", "born": "x"}': False,
+    r'{"name": "Jos\\u00e9 \ud83d\ude00", "born": "x"}': False,
+    r'{"name": "a \"b\" \\n c:\/d"}': True,
+    r'{"name": "a \u0022b\u0022 \u005cn c:/d"}': True,
+    r'a ""b"" \n c:/d': True,
+    r'{"name": "a \"b\" \n c:\/d"}': False,
+    r"told 'Eva\n\tMeier\'s'": True,
     None: False,
 }
 
@@ -107,6 +116,9 @@ def test_a_text_mentions_a_person_whose_values_stand_in_it(spark: SparkSession) 
         _person(spark, name="(***)"),
         _person(spark, name="Jr."),
         _person(spark, name=""),
+        _person(spark, name="José 😀"),
+        _person(spark, name=r'a "b" \n c:/d'),
+        _person(spark, name="Eva\n\tMeier's"),
         _person(spark, at=datetime(2024, 1, 31, 12, 0, 0, 500_000, UTC)),
     ]
     texts = spark.createDataFrame([(text,) for text in SAID], "text string")
