@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial, reduce
 from random import Random
 from typing import Any
@@ -184,6 +184,25 @@ def test_a_question_about_a_year_of_three_digits_is_answered(spark: SparkSession
         for at, ruled in asked:
             found = sliced(rows, of, valid=at, system=datetime(900, 1, 1))
             assert (found.count() == 1) is ruled, (valid, at)
+
+
+@pytest.mark.parametrize(
+    ("valid", "city"),
+    [
+        (date(2024, 3, 10), "oslo"),
+        (datetime(2024, 3, 10, 23, 30), "oslo"),
+        (datetime(2024, 3, 11, 4, 30, tzinfo=UTC), "bonn"),
+        (datetime(2024, 3, 10, 23, 30, tzinfo=timezone(-5 * HOUR)), "bonn"),
+        (datetime(2024, 3, 11, 0, 30, tzinfo=timezone(HOUR)), "oslo"),
+    ],
+)
+def test_of_a_table_of_dates_a_time_means_the_day_that_it_is_in_utc(
+    spark: SparkSession, valid: date, city: str
+) -> None:
+    days = "('oslo', DATE'2024-03-01', DATE'2024-03-11'), ('bonn', DATE'2024-03-11', DATE'9999-12-31')"
+    rows = spark.sql(f"SELECT * FROM VALUES {days} AS t (city, since, until)")
+    found = sliced(rows, Periods("t", ("since", "until"), None), valid=valid)
+    assert [row.city for row in found.collect()] == [city]
 
 
 def test_a_table_that_keeps_no_times_is_not_asked_for_them(lake: Lake, rows: Callable[..., Any]) -> None:

@@ -79,7 +79,8 @@ def as_of(
 ) -> DataFrame:
     """Return what was true at a valid time, as it was believed at a system time.
 
-    Without `system` it is what is believed now; without `valid` all periods of it; times without a zone are UTC.
+    Without `system` it is what is believed now; without `valid` all periods of it. A time without a zone is UTC, and
+    a table of dates takes it for its day in UTC.
 
         city  valid    system               as_of(valid=4)                  bonn
         oslo  [1, ∞)   [10:00, 11:00)       as_of(valid=4, system=10:30)    oslo
@@ -111,7 +112,7 @@ def sliced(rows: DataFrame, of: Periods, *, valid: date | None = None, system: d
         return rows.where(f"`{start}` < `{end}`")
     by_date = isinstance(rows.schema[start].dataType, DateType)
     moment = _instant(valid)
-    at = f"DATE'{date.isoformat(valid)}'" if by_date else timestamp(moment)
+    at = f"DATE'{moment.date().isoformat()}'" if by_date else timestamp(moment)
     return rows.where(f"`{start}` <= {at} AND `{end}` > {at}")
 
 
@@ -253,4 +254,4 @@ def _instant(at: date) -> datetime:
     if not isinstance(at, date):
         raise NoTimeError(at)
     found = at if isinstance(at, datetime) else datetime.combine(at, time())
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
