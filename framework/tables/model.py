@@ -1,8 +1,8 @@
 """Row models: one class is a table's schema, its documentation, its rules, and the type of its frames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
@@ -43,9 +43,14 @@ class Columns:
         return F.col(name)
 
 
-class _ColumnsOfOwner:
+class _OfTheClass:
+    """A property of the class itself; pydantic takes it for no field."""
+
+    def __init__(self, get: Callable[[Any], Columns]) -> None:
+        self._get = get
+
     def __get__(self, instance: object, owner: type["RowModel"]) -> Columns:
-        return Columns(owner)
+        return self._get(owner)
 
 
 class RowModel(BaseModel):
@@ -54,9 +59,12 @@ class RowModel(BaseModel):
     `int` is bigint, `float` double, `datetime` a UTC timestamp, `Decimal` needs its digits, `X | None` is nullable.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), ignored_types=(_OfTheClass,))
 
-    c: ClassVar[_ColumnsOfOwner] = _ColumnsOfOwner()
+    @_OfTheClass
+    def c(cls: Any) -> Columns:
+        """The columns of the model by attribute."""
+        return Columns(cls)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -177,6 +177,15 @@ def test_c_gives_a_models_column_and_refuses_a_name_that_it_lacks(spark: SparkSe
         _ = Stop.c.minuets
 
 
+def test_a_column_may_be_called_as_what_a_row_model_has() -> None:
+    with pytest.warns(UserWarning, match="shadows an attribute"):
+        model = create_model(
+            "Abc", __base__=RowModel, a=(int, ...), c=(int | None, ...), frame=(str, ...), d=(str, ...)
+        )
+    assert schema(model).simpleString() == "struct<a:bigint,c:bigint,frame:string,d:string>"
+    assert [field.nullable for field in schema(model).fields] == [False, True, False, False]
+
+
 def test_a_frame_annotation_is_a_dataframe_at_run_time_that_knows_its_model() -> None:
     def stops(raw: Frame[Stop]) -> Frame[Stop]:
         return raw
