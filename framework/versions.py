@@ -47,7 +47,9 @@ def events(rows: Iterable[Fact], forever: Any) -> list[Event]:
     return found
 
 
-def versions(said: Iterable[Event], tracked: Sequence[int], forever: Any, *, in_order: bool = False) -> list[Fact]:
+def versions(
+    said: Iterable[Event], tracked: Sequence[int], forever: Any, *, in_order: bool = False, marked: bool = False
+) -> list[Fact]:
     """Return the rows of a history, of events at different times.
 
         at  values          valid     values
@@ -56,7 +58,8 @@ def versions(said: Iterable[Event], tracked: Sequence[int], forever: Any, *, in_
         4   gone
         6   rome            [6, ∞)    rome
 
-    A version begins where a tracked value differs from those before. With `in_order` there are no traces.
+    A version begins where a tracked value differs from those before. With `in_order` there are no traces. With `marked`
+    an event by which the key is gone has a trace also where it ends a version, so that its own row can be looked at.
     """
     rows: list[Fact] = []
     open_: Event | None = None
@@ -67,6 +70,8 @@ def versions(said: Iterable[Event], tracked: Sequence[int], forever: Any, *, in_
             continue
         if open_ is not None:
             rows.append(Fact(open_.at, event.at, open_.values or (), open_.origin))
+            if marked and event.values is None:
+                rows.append(Fact(event.at, event.at, (), event.origin))
         open_ = None if event.values is None else event
     if open_ is not None:
         rows.append(Fact(open_.at, forever, open_.values or (), open_.origin))
@@ -88,17 +93,21 @@ def steps(
     in_order: bool,
     truncated: Sequence[Any] = (),
     snapshot_at: Any = None,
+    marked: bool = False,
 ) -> list[Step]:
     """Plan one key: what becomes of its rows, each of which is known by its start; see `framework.timeline.steps`.
 
-    Of two events of one time the one of the batch counts. At the times in `truncated` every key was gone, unless it has
-    an event of its own then; these leave no trace, since the table remembers them.
+    Of two events of one time the one of the batch counts, unless that of the table has a greater `sequence`; where the
+    rows have any, ends are `marked`, to have one too. At the times in `truncated` every key was gone, unless it has an
+    event of its own then; these leave no trace, since the table remembers them.
 
     With `snapshot_at` the batch is all that there is at that time: what it says last of the key before then is what
     holds from then on, also where something else was said in between. A row that is `absent` says that it has nothing
     of the key, and what was said of later times is withdrawn.
     """
     there, new = [], []
+    places = {row.start: row.sequence for row in rows if row.operation is None}
+    later = {row.start: row.sequence - places.get(row.start, row.sequence) for row in rows if row.operation is not None}
     for number, row, those in numbered(rows, cells):
         if row.operation is None:
             there.append(Fact(row.start, row.end, those, number))
@@ -106,13 +115,18 @@ def steps(
             new.append(Event(row.start, None if row.operation in ("delete", ABSENT) else those, number))
     is_absent = any(row.operation == ABSENT for row in rows)
     said = {event.at: event for event in events(there, forever) if not (is_absent and event.at > snapshot_at)}
-    news = {event.at: event for event in new if event.at not in said or said[event.at].values != event.values}
+    news = {
+        event.at: event
+        for event in new
+        if later[event.at] > 0
+        or (later[event.at] == 0 and (event.at not in said or said[event.at].values != event.values))
+    }
     all_ = {**{at: Event(at, None) for at in truncated}, **said, **news}
     seen = _seen(new, all_.values(), tracked, snapshot_at)
     if seen:
         all_[snapshot_at] = Event(snapshot_at, seen.values, seen.origin)
     traceless = {at for at in truncated if all_[at].values is None}
-    after = versions(all_.values(), tracked, forever, in_order=in_order)
+    after = versions(all_.values(), tracked, forever, in_order=in_order, marked=marked)
     after = [row for row in after if row.start < row.end or row.start not in traceless]
     before = {row.start: row for row in there}
     done: list[Step] = []

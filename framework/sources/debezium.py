@@ -20,12 +20,12 @@ def debezium(envelopes: DataFrame, *, sequence: str = "source.lsn", position: st
         NULL    NULL             NULL  NULL
 
     `op` is Debezium's: c(reate), u(pdate), d(elete), r(ead by a snapshot), t(runcate), m(essage, which is of no row);
-    another one stops the stage. A delete has the values of
-    `before`, which are only the key unless the database logs whole rows (REPLICA IDENTITY FULL in PostgreSQL). The
-    records with no value that Kafka compacts by are left out. `sequence` is SQL over the envelope. For a history it is
-    a time, which all changes of a transaction share, so `position` adds a column of that name which orders these:
-    `sequence="timestamp_millis(source.ts_ms)", position="source.lsn"`; for MySQL it is
-    `struct(source.file, source.pos, source.row)`. The envelope may be in a column `payload`, beside its schema.
+    another one stops the stage. A delete has the values of `before`, which are only the key unless the database logs
+    whole rows (REPLICA IDENTITY FULL in PostgreSQL). The records with no value that Kafka compacts by are left out.
+    `sequence` is SQL over the envelope. For a history it is a time, which all changes of a transaction share, so
+    `position` adds a column of that name, which orders these and is in the row model too:
+    `sequence="timestamp_millis(source.ts_ms)", position="source.lsn"`; for MySQL it is `struct(source.file, source.pos,
+    source.row)`. The envelope may be in a column `payload`, beside its schema.
 
     Raises FrameMismatchError where the frame is no envelope, or its table has such a column itself.
     """

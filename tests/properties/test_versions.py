@@ -78,6 +78,30 @@ def test_truncations_come_in_any_order_too(said: Said, truncated: list[int], ran
 
 
 @many
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(1, 6), st.integers(1, 4)), st.sampled_from(["a", "b", None]), min_size=1, max_size=12
+    ),
+    st.randoms(use_true_random=False),
+    st.integers(1, 5),
+)
+def test_changes_of_one_time_come_in_any_order_and_again_where_the_table_keeps_their_place(
+    said: dict[tuple[int, int], str | None], random: Any, parts: int
+) -> None:
+    last = {at: value for (at, _), value in sorted(said.items())}
+    come = random.sample(list(said), len(said)) + random.choices(list(said), k=len(said))
+    rows: list[Given] = []
+    for part in range(parts):
+        newest = {at: (said[at, place], place) for at, place in sorted(come[part::parts])}
+        rows, _ = load(rows, newest.items(), placed=True)
+    assert days_of(visible(rows)) == naive({at: (value,) if value else None for at, value in last.items()}, [])
+    places = {at: (value, max(place for day, place in said if day == at)) for at, value in last.items()}
+    at_once, _ = load([], places.items(), placed=True)
+    assert sorted(rows) == sorted(at_once)
+    assert load(rows, places.items(), placed=True)[1] == 0
+
+
+@many
 @given(st.lists(EVENTS, min_size=1, max_size=5), st.booleans())
 def test_what_holds_when_a_snapshot_is_taken_is_what_it_says(snapshots: list[Said], in_order: bool) -> None:
     rows: list[Given] = []

@@ -64,6 +64,12 @@ class Home(RowModel):
     valid_to: date
 
 
+class Move(Home):
+    """The same, with the place in the log of the change that it began with."""
+
+    lsn: int | None
+
+
 class Change(RowModel):
     """A change as a log has it."""
 
@@ -79,8 +85,10 @@ class Change(RowModel):
 module = import_module("framework.tables.history.latest")
 ACCOUNTS = Table("silver.accounts", Account, keys=("bank", "id"), partition_by="shard")
 HOMES = Table("silver.homes", Home, keys=("bank", "id"))
+MOVES = Table("silver.homes", Move, keys=("bank", "id"))
 IS: Any = {"delete_when": "op = 'd'", "ignore_when": "op = 'm'", "truncate_when": "op = 't'"}
 LATEST = apply_changes(sequence_by="lsn", keep="latest", **IS)
+BY_PLACE = apply_changes(sequence_by=("changed_on", "lsn"), delete_when="op = 'd'")
 VERSIONS = apply_changes(sequence_by="changed_on", track=["city"], **IS)
 T = datetime(2024, 1, 20, 12, tzinfo=UTC)
 Key = int | tuple[str, int] | None
@@ -192,7 +200,6 @@ def test_of_the_changes_of_one_time_the_last_by_another_column_counts(lake: Lake
             "bank", "id", "owner", "city", "lsn", "op", F.date_add(F.lit(day(0)), on).alias("changed_on")
         )
 
-    by_place = apply_changes(sequence_by=("changed_on", "lsn"), delete_when="op = 'd'")
     said: list[Said] = [
         (1, "rome", 11, "u"),
         (1, "oslo", 10, "c"),
@@ -203,16 +210,55 @@ def test_of_the_changes_of_one_time_the_last_by_another_column_counts(lake: Lake
         (3, "nice", 31, "u"),
         (3, "nice", 31, "u"),
     ]
-    left = load(lake, HOMES, by_place, placed(*said), batch(1))
+    left = load(lake, MOVES, BY_PLACE, placed(*said), batch(1))
     assert homes(lake) == [("a", 1, "lima", 6, 0), ("a", 1, "rome", 5, 6), ("a", 3, "nice", 7, 0)]
     assert (left.counts.read, left.counts.deduplicated) == (8, 4)
-    again = load(lake, HOMES, by_place, placed(*reversed(said)), batch(2))
+    again = load(lake, MOVES, BY_PLACE, placed(*reversed(said)), batch(2))
     assert (again.counts.updated, again.counts.unchanged, again.counts.deduplicated) == (0, 4, 4)
     with pytest.raises(ContradictionError):
-        load(lake, HOMES, by_place, placed((4, "a", 21, "c"), (4, "b", 21, "c")), batch(3))
+        load(lake, MOVES, BY_PLACE, placed((4, "a", 21, "c"), (4, "b", 21, "c")), batch(3))
+    with pytest.raises(DeclarationError, match="sequence_by= names 'lsn', which the row model lacks"):
+        BY_PLACE.require(HOMES)
+    with pytest.raises(DeclarationError, match="sequence_by= names 'id', which is a key"):
+        apply_changes(sequence_by=("changed_on", "id")).require(HOMES)
     with pytest.raises(FrameMismatchError, match="it lacks 'lsn'"):
-        load(lake, HOMES, by_place, placed(*said).drop("lsn"), batch(3))
+        load(lake, MOVES, BY_PLACE, placed(*said).drop("lsn"), batch(3))
     assert len(homes(lake)) == 3
+
+
+def test_the_changes_of_one_time_come_in_batches_of_any_order_and_again(lake: Lake, rows: Callable[..., Any]) -> None:
+    # What becomes of a key of each case: a change is (city, place in the log), all of the 5th.
+    cases: list[tuple[list[tuple[str | None, int | None]], str | None]] = [
+        ([("oslo", 70), ("rome", 71)], "rome"),
+        ([("rome", 71), ("oslo", 70)], "rome"),
+        ([("oslo", 70), ("rome", 71), ("oslo", 70)], "rome"),
+        ([("oslo", 70), (None, 71), ("oslo", 70)], None),
+        ([(None, 71), ("oslo", 70)], None),
+        ([("oslo", 70), ("oslo", 72), ("rome", 71)], "oslo"),
+        ([(None, 71), (None, 73), ("rome", 72)], None),
+        ([(None, 71), ("rome", 72), (None, None)], "rome"),
+        ([("oslo", None), ("rome", 1), ("bonn", None)], "rome"),
+    ]
+    before = [(key, "lima", 9, "c") for key in range(len(cases)) if key % 2]
+    early = changes(rows, *before).withColumn("changed_on", F.lit(day(3)))
+    load(lake, MOVES, BY_PLACE, early.drop("tags"), batch(1))
+    for number in range(3):
+        now: list[Said] = [
+            (key, said[number][0], said[number][1], "u" if said[number][0] else "d")
+            for key, (said, _) in enumerate(cases)
+            if number < len(said)
+        ]
+        on_the_5th = changes(rows, *now).withColumn("changed_on", F.lit(day(5))).drop("tags")
+        load(lake, MOVES, BY_PLACE, on_the_5th, batch(2 + number))
+        again = load(lake, MOVES, BY_PLACE, on_the_5th, batch(12 + number, "again"))
+        assert (again.counts.updated, again.counts.unchanged) == (0, len(now))
+    expected = [("a", key, city, 5, 0) for key, (_, city) in enumerate(cases) if city]
+    expected += [("a", key, "lima", 3, 5) for key, *_ in before]
+    assert homes(lake) == sorted(expected, key=str)
+    before_them = changes(rows, *((key, "york", 1, "c") for key in range(len(cases))))
+    load(lake, MOVES, BY_PLACE, before_them.withColumn("changed_on", F.lit(day(1))).drop("tags"), batch(20))
+    expected += [("a", key, "york", 1, 3 if key % 2 else 5) for key in range(len(cases))]
+    assert homes(lake) == sorted(expected, key=str)
 
 
 # -- one thing at a time ----------------------------------------------------------------------------------------------

@@ -39,11 +39,12 @@ def apply_changes(
 
     Versions are those of `scd2`, with its `track` and `valid`; the sequence is then a date or a time. Where a key may
     change more than once at one time, as in one transaction of a database, other columns say in which order:
-    `sequence_by=("changed_at", "lsn")`. Of a time the last one counts, NULL being the first of all. The latest state
-    has its sequence, of any type that has an order, in a column of the table, and another of that type, `deleted`: a
-    key that is gone keeps a row that says since when, a tombstone, or an older change that comes later would bring it
-    back. Of its values a tombstone has those that may not be NULL, which the row of a delete must bring.
-    `as_of(lake, TABLE)` leaves tombstones out; so does `deleted_at IS NULL`.
+    `sequence_by=("changed_at", "lsn")`. Of a time the last one counts, NULL being the first of all, whatever batches
+    they come in: so the row model has these columns, and a delete leaves a row without duration. The latest state has
+    its sequence, of any type that has an order, in a column of the table, and another of that type, `deleted`: a key
+    that is gone keeps a row that says since when, a tombstone, or an older change that comes later would bring it back.
+    Of its values a tombstone has those that may not be NULL, which the row of a delete must bring. `as_of(lake, TABLE)`
+    leaves tombstones out; so does `deleted_at IS NULL`.
 
     A row for which `truncate_when` holds says that all that is older is gone, of every key, also what comes later; its
     columns but the sequence may be NULL. Versions end there; rows of the latest state are deleted. What has the very

@@ -83,6 +83,12 @@ class Versions:
             if name in beside:
                 reason = f"track= names {name!r}, which {beside[name]}: no version of a key begins by it"
                 raise DeclarationError(subject, f"{reason}. Name columns that the rows change")
+        for name in self.then:
+            if name not in fields:
+                reason = f"sequence_by= names {name!r}, which the row model lacks: by it a change that comes late, or"
+                raise DeclarationError(subject, f"{reason} again, finds its place. Add it to the row model")
+            if name in beside:
+                raise DeclarationError(subject, f"sequence_by= names {name!r}, which {beside[name]}")
         for name in self._times:
             if name in fields and fields[name].dataType != fields[self.valid[0]].dataType:
                 raise DeclarationError(subject, f"{name!r} must have the type of {self.valid[0]!r}")
@@ -288,7 +294,7 @@ def _planned(
         moment, (since, until) = shape.time(F.lit(int(at))), write.valid
         touched = touched.unionByName(there.where((F.col(since) < moment) & (F.col(until) > moment)).select(*keys))
     known = there.join(touched, keys, "left_semi").select(*keys, shape.there.alias("_row"))
-    numbered, cells = together(shape, told.unionByName(known))
+    numbered, cells = together(shape, _placed(shape, told.unionByName(known)))
     truncated = tuple(map(int, truncations.known))
     plan = partial(
         steps,
@@ -297,6 +303,7 @@ def _planned(
         in_order=write.in_order,
         truncated=truncated,
         snapshot_at=snapshot_at,
+        marked=bool(write.then),
     )
     of_each = F.udf(plan, STEPS, useArrow=False)(F.transform("_rows", lambda row: row.dropFields("values")), cells)
     return (
@@ -304,6 +311,16 @@ def _planned(
         .select(*keys, F.explode(F.transform("_steps", lambda step: _step(shape, step))).alias("_step"))
         .select(*keys, "_step.*")
     )
+
+
+def _placed(shape: _Moments, rows: DataFrame) -> DataFrame:
+    """Number the rows of a key in the order of their time and of what orders those of a time; equal ones alike."""
+    if not shape.versions.then:
+        return rows
+    row, place = F.col("_row"), unlike("_place", shape.table.keys)
+    order = [row["start"], *(row["values"][name].asc_nulls_first() for name in shape.versions.then)]
+    rank = F.rank().over(Window.partitionBy(*shape.table.keys).orderBy(*order)).cast("bigint")
+    return rows.withColumn(place, rank).select(*shape.table.keys, row.withField("sequence", F.col(place)).alias("_row"))
 
 
 def _step(shape: _Moments, step: Column) -> Column:
