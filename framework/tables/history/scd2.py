@@ -314,7 +314,10 @@ def _planned(
 
 
 def _placed(shape: _Moments, rows: DataFrame) -> DataFrame:
-    """Number the rows of a key in the order of their time and of what orders those of a time; equal ones alike."""
+    """Number the rows of a key by their time, and those of a time by the columns that order them; equal ones alike.
+
+    Python then compares numbers, whatever the columns' types; of NULL, which is the first, too.
+    """
     if not shape.versions.then:
         return rows
     row, place = F.col("_row"), unlike("_place", shape.table.keys)
