@@ -126,9 +126,9 @@ def mentions(text: Column, persons: Sequence[Person]) -> Column:
     Nobody's name is known here, only digests: so from each word on, as many words as a value has are hashed, with what
     is between them; also of what escapes in the text stand for. NULL mentions nobody.
     """
-    found = F.lit(False)
+    found, cut = F.lit(False), F.array(words(_spelled(text)))
     for salt, those in _by_salt(persons):
-        found |= F.exists(F.array(words(_spelled(text))), partial(_tell, salt, those))
+        found |= F.exists(cut, partial(_tell, salt, those))
     return F.coalesce(found, F.lit(False))
 
 

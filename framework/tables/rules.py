@@ -1,6 +1,6 @@
 """Rules: the constraints of a row model as SQL conditions, for its frames, and on request for its table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
@@ -64,11 +64,14 @@ def _rules_of(model: type[RowModel], name: str, field: FieldInfo) -> Iterator[Ru
 
 def _choices(field: FieldInfo) -> list[Any]:
     kinds = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in _kinds(field)]
-    found = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind) if choice is not None]
-    return [
-        *found,
-        *(each.value for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum) for each in kind),
-    ]
+    return [choice for kind in kinds for choice in _chosen_from(kind) if choice is not None]
+
+
+def _chosen_from(kind: Any) -> Iterable[Any]:
+    """Return what a type names one by one: of a Literal its values, of an Enum those of its members."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return [each.value for each in kind] if isinstance(kind, type) and issubclass(kind, Enum) else ()
 
 
 def _constraints(field: FieldInfo) -> Iterator[Any]:

@@ -219,6 +219,8 @@ def test_of_the_changes_of_one_time_the_last_by_another_column_counts(lake: Lake
         load(lake, MOVES, BY_PLACE, placed((4, "a", 21, "c"), (4, "b", 21, "c")), batch(3))
     with pytest.raises(DeclarationError, match="sequence_by= names 'lsn', which the row model lacks"):
         BY_PLACE.require(HOMES)
+    with pytest.raises(DeclarationError, match=r"'lsm', which the row model lacks: .* Did you mean 'lsn'\?"):
+        apply_changes(sequence_by=("changed_on", "lsm")).require(MOVES)
     with pytest.raises(DeclarationError, match="sequence_by= names 'id', which is a key"):
         apply_changes(sequence_by=("changed_on", "id")).require(HOMES)
     with pytest.raises(FrameMismatchError, match="it lacks 'lsn'"):

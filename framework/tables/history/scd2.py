@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from framework.errors import DeclarationError, FrameMismatchError
+from framework.errors import DeclarationError, FrameMismatchError, meant
 from framework.session import derive
 from framework.tables.commit import Counts, Loaded, Transaction, loaded
 from framework.tables.history.examine import examine
@@ -86,7 +86,7 @@ class Versions:
         for name in self.then:
             if name not in fields:
                 reason = f"sequence_by= names {name!r}, which the row model lacks: by it a change that comes late, or"
-                raise DeclarationError(subject, f"{reason} again, finds its place. Add it to the row model")
+                raise DeclarationError(subject, f"{reason} again, finds its place. Add it.{meant(name, fields)}")
             if name in beside:
                 raise DeclarationError(subject, f"sequence_by= names {name!r}, which {beside[name]}")
         for name in self._times:
